@@ -1,0 +1,35 @@
+# make run   sets everything up and measures an example command (ARGS=--once ends by itself)
+# make test  sets everything up and passes all tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: run test lint bench docs clean
+.DELETE_ON_ERROR:
+
+run: $(STAMP)
+	@$(BIN)/wattwatch demo $(ARGS)
+
+test: $(STAMP) lint
+	@sh tools/debian-packages.sh
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+docs: $(STAMP)
+	@$(BIN)/python -m wattwatch.cli.docs
+
+$(STAMP): pyproject.toml constraints.txt tools/make-venv.sh
+	@sh tools/make-venv.sh $(PYTHON) $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,129 @@
+"""The words that every stage speaks: instants, channels, readings, batches, energy records."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """What the values of a channel are."""
+
+    POWER = "power"  # watts: integrated to joules
+    COUNTER = "counter"  # counts up: joules are integrated, other quantities are totals
+    GAUGE = "gauge"
+    ACCUMULATOR = "accumulator"  # a meter's own counter: cross-check and gap filler only
+
+
+class Scope(StrEnum):
+    """What a power channel contains; overlapping scopes are never summed."""
+
+    WALL = "wall"
+    BOARD = "board"
+    PACKAGE = "package"
+    CORE = "core"
+    UNCORE = "uncore"
+    DRAM = "dram"
+    GPU = "gpu"
+    RAIL = "rail"
+    NONE = ""  # not a power channel
+
+
+class Quality(StrEnum):
+    """How a figure was obtained; a figure made of several carries the worst, the last of this list."""
+
+    METERED = "metered"
+    SENSOR = "sensor"
+    MODEL = "model"
+    SIMULATED = "simulated"
+
+
+_WORSE: Final = {quality: rank for rank, quality in enumerate(Quality)}
+
+
+def worst_quality(*qualities: Quality) -> Quality:
+    """The least trustworthy of the given qualities; ValueError for none."""
+    return max(qualities, key=_WORSE.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A point of one boot's time; instants of two boots are not subtracted."""
+
+    boot_id: str
+    boot_seconds: float  # CLOCK_BOOTTIME, whole microseconds
+
+    def plus(self, seconds: float) -> "Instant":
+        """The instant that many seconds later in the same boot."""
+        return Instant(self.boot_id, round(self.boot_seconds + seconds, 6))
+
+
+def seconds_between(earlier: Instant, later: Instant) -> float:
+    """Seconds from one instant to another; ValueError across boots."""
+    if earlier.boot_id != later.boot_id:
+        raise ValueError("instants of two boots have no difference")
+    return later.boot_seconds - earlier.boot_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One quantity of one zone of a source; `quantity` ends in its unit."""
+
+    source: str
+    zone: str
+    quantity: str  # power_watts, energy_joules, temperature_celsius ...
+    kind: Kind
+    scope: Scope = Scope.NONE
+    quality: Quality = Quality.SENSOR
+
+    @property
+    def id(self) -> str:
+        """`source/zone/quantity_unit`, the channel's name everywhere."""
+        return f"{self.source}/{self.zone}/{self.quantity}"
+
+    @property
+    def measures_energy(self) -> bool:
+        """Whether this channel is integrated into joules."""
+        return self.kind is Kind.POWER or (self.kind is Kind.COUNTER and self.quantity == "energy_joules")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one channel at one instant."""
+
+    channel: Channel
+    value: float
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class MeterIdentity:
+    """Which accumulator a meter was counting in: gaps are filled only if nothing of this changed."""
+
+    model: str
+    address: str
+    group: int
+    full_scale_watts: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one read of a source gave; all readings carry the same instant `at`."""
+
+    source: str
+    at: Instant
+    readings: tuple[Reading, ...]
+    identity: MeterIdentity | None = None  # of a meter with accumulators
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyRecord:
+    """Energy of a channel from start to end; every second is sampled, recovered or missing."""
+
+    channel: Channel
+    start: Instant
+    end: Instant
+    joules: float
+    sampled_seconds: float = 0.0
+    recovered_seconds: float = 0.0
+    missing_seconds: float = 0.0
+    doubt_joules: float = 0.0

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Installs the real servers that the tests use: on Debian as root; elsewhere says what is missing.
+set -eu
+missing=""
+command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "installing Debian packages:$missing"
+    # Installing must not start services on their default ports.
+    policy=/usr/sbin/policy-rc.d
+    made_policy=""
+    if [ ! -e "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made_policy=yes
+    fi
+    trap '[ -z "$made_policy" ] || rm -f "$policy"' EXIT
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "not installed:$missing. Tests against these servers will be skipped;" \
+         "to run them: sudo apt-get install$missing" >&2
+fi
