@@ -17,6 +17,14 @@ class MetricSpec:
     buckets: tuple[float, ...] = ()
 
 
+SeriesKey = tuple[str, tuple[str, ...]]
+"""Identity of a counter: metric name (histograms: with `_bucket`, `_sum`, `_count`) and its label values.
+
+Label values are those beyond `node`, in the order of the spec; of a bucket, the upper bound (`+Inf` for
+the last) comes after them. Bucket counts are kept per bucket and made cumulative when rendered.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One value of a metric; `suffix` is `_bucket`, `_sum` or `_count` for histograms, else empty."""

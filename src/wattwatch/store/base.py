@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wattwatch.clock import WallOffset
+from wattwatch.metrics import SeriesKey
 from wattwatch.reading import Batch, Channel, EnergyRecord, Instant, Reading
-
-SeriesKey = tuple[str, tuple[str, ...]]
-"""A counter's identity: metric name (with `_bucket`, `_sum`, `_count`) and label values beyond node."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Everything that becomes durable together: after it, all of it is there, or none."""
+    """Everything that becomes durable together: after it, all of it is there, or none.
+
+    Instants are in whole microseconds, so that a store may keep them as integers.
+    """
 
     at: Instant
     wall: WallOffset

@@ -1,0 +1,56 @@
+"""The command line: thin commands, one error line, exit status 0 done, 1 failed, 2 wrong usage."""
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from wattwatch import __version__
+from wattwatch.errors import ConfigError, WattwatchError
+
+COMMANDS: Final[dict[str, str]] = {}
+"""Command name to `module:attribute`; modules are imported only when their command runs."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed, so that each starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, imported now; None if there is none."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - a wrong table entry is our own mistake
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wattwatch")
+def cli() -> None:
+    """How many joules did that run cost?
+
+    Example: wattwatch tag-run --phase training -- python train.py
+    """
+
+
+def run() -> None:
+    """Entry point: our errors are one line on stderr, never a traceback."""
+    try:
+        cli.main(standalone_mode=True)
+    except ConfigError as error:
+        click.echo(f"wattwatch: {error}", err=True)
+        sys.exit(2)
+    except WattwatchError as error:
+        click.echo(f"wattwatch: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # `wattwatch readings | head`
+        sys.stderr.close()
+        sys.exit(1)
