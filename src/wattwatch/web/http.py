@@ -29,15 +29,25 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class ServerStopping(Exception):  # noqa: N818 - a state, not a fault
+    """This server is going down: it says nothing about the other side of a stream.
+
+    Raised out of `Peer` so that a held run is not taken for one whose owner is lost; let it pass.
+    """
+
+
 class Peer(Protocol):
     """The other side of a stream."""
 
     def send_line(self, line: bytes) -> None:
-        """Send one line; OSError if the other side is gone."""
+        """Send one line; OSError if the other side is gone, ServerStopping if we are."""
         ...
 
     def wait_closed(self, seconds: float) -> bool:
-        """Wait at most that long; True as soon as the other side has closed."""
+        """Wait at most that long; True as soon as the other side has closed.
+
+        Raises ServerStopping when it is this server that goes down.
+        """
         ...
 
 
