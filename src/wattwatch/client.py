@@ -1,0 +1,272 @@
+"""Our HTTP client: a daemon over its Unix socket or TCP, answers in JSON, failures in one line."""
+
+import http.client
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+from wattwatch.errors import ClientError
+
+SOCKET_NAME: Final = "wattwatch.sock"
+SYSTEM_SOCKET: Final = Path("/run/wattwatch") / SOCKET_NAME
+_UNIX: Final = "unix:"
+_DEFAULT_PORT: Final = 9816
+_JOIN_GROUP: Final = "sudo usermod -aG wattwatch $USER, then log in again"
+_START: Final = "start it with `wattwatch daemon` or `sudo systemctl start wattwatch`"
+
+
+class Client:
+    """Requests to one daemon, a connection each.
+
+    `base` is `unix:/path/to.sock` or `http://host:port`. `deadline_seconds` bounds the connecting and
+    every wait for the next piece of an answer. All methods raise ClientError.
+    """
+
+    def __init__(self, base: str, token: str = "", deadline_seconds: float = 10.0) -> None:
+        self.base = base
+        self._token = token
+        self._deadline_seconds = deadline_seconds
+        self._place = _place(base)
+
+    def get_json(self, path: str) -> Any:
+        """The JSON document at a path such as `/v1/sources`."""
+        return _document(self._exchange("GET", path), path)
+
+    def get_text(self, path: str) -> str:
+        """The body at a path, as text."""
+        return self._exchange("GET", path).decode("utf-8", "replace")
+
+    def post_json(self, path: str, document: Any) -> Any:
+        """The JSON answer to a JSON document; writes are taken over the socket only."""
+        return _document(self._exchange("POST", path, json.dumps(document).encode()), path)
+
+    def stream(self, path: str, document: Any) -> "LineStream":
+        """The JSON lines that answer a document, as they come; close it, or leave its `with`, to end."""
+        connection, response = self._open("POST", path, json.dumps(document).encode())
+        try:
+            _check(response)
+        except BaseException:
+            connection.close()
+            raise
+        return LineStream(connection.held_socket, response)
+
+    def _exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        connection, response = self._open(method, path, body)
+        try:
+            return _check(response) or response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from error
+        finally:
+            response.close()
+            connection.close()
+
+    def _open(
+        self, method: str, path: str, body: bytes | None
+    ) -> tuple["_Connection", http.client.HTTPResponse]:
+        connection = _Connection(self._place, self._deadline_seconds)
+        headers = {"Accept": "*/*", "Connection": "close"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        try:
+            connection.request(method, path, body, headers)
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            connection.close()
+            raise self._broken(error) from error
+
+    def _broken(self, error: Exception) -> ClientError:
+        return ClientError(_cause(self._place, error, self._deadline_seconds))
+
+
+class LineStream:
+    """JSON lines of an answer that stays open; iteration ends when the daemon ends it in good order.
+
+    A connection that breaks raises ClientError out of the iteration. `close` may be called from any
+    thread, and ends an iteration that is waiting.
+    """
+
+    def __init__(self, held_socket: socket.socket, response: http.client.HTTPResponse) -> None:
+        self._socket = held_socket
+        self._response = response
+        self._closed = False
+        held_socket.settimeout(None)  # lines come when there is something to say
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Any]:
+        while line := self._line():
+            yield json.loads(line)
+
+    def _line(self) -> bytes:
+        try:
+            return b"" if self._closed else self._response.readline()
+        except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
+            # ValueError and AttributeError: http.client, when the file is closed under it by close().
+            if self._closed:
+                return b""
+            raise ClientError("the daemon broke off the stream: it was stopped or killed") from error
+
+    def close(self) -> None:
+        """Tell the daemon that we are gone; harmless when called twice."""
+        self._closed = True
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)  # also wakes a reader in another thread
+        except OSError:
+            return  # gone already
+        finally:
+            self._socket.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over TCP or a Unix socket; keeps hold of the socket, which http.client lets go of early."""
+
+    def __init__(self, place: "_Place", deadline_seconds: float) -> None:
+        super().__init__(place.host or "localhost", place.port, timeout=deadline_seconds)
+        self._path = place.path
+        self.held_socket: socket.socket
+
+    def connect(self) -> None:
+        """Connect, by path if there is one."""
+        if self._path is None:
+            super().connect()
+        else:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(str(self._path))
+        self.held_socket = self.sock
+
+
+class _Place:
+    """Where a daemon is: a socket's path, or host and port."""
+
+    def __init__(self, path: Path | None, host: str = "", port: int = _DEFAULT_PORT) -> None:
+        self.path = path
+        self.host = host
+        self.port = port
+
+    def __str__(self) -> str:
+        return str(self.path) if self.path else f"{self.host}:{self.port}"
+
+
+def _place(base: str) -> _Place:
+    if base.startswith(_UNIX):
+        return _Place(Path(base.removeprefix(_UNIX)))
+    try:
+        parts = urlsplit(base)
+        port = parts.port or _DEFAULT_PORT
+    except ValueError as error:
+        raise ClientError(f"{base!r} is not an address: {error}") from error
+    if parts.scheme != "http" or not parts.hostname:
+        raise ClientError(f"{base!r} is not an address: expected unix:/path/to.sock or http://host:port")
+    return _Place(None, parts.hostname, port)
+
+
+def _check(response: http.client.HTTPResponse) -> bytes:
+    """Nothing for a good answer; ClientError with the problem's own words for another."""
+    if response.status < http.client.BAD_REQUEST:
+        return b""
+    detail = response.reason
+    try:
+        problem = json.loads(response.read())
+        detail = str(problem["detail"])
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        detail = detail or "no reason given"  # not from us: the status must do
+    raise ClientError(" ".join(detail.split()), response.status)
+
+
+def _document(body: bytes, path: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise ClientError(f"the answer to {path} is not JSON: is it a wattwatch daemon?") from error
+
+
+def _cause(place: _Place, error: Exception, deadline_seconds: float) -> str:
+    """One line: what failed, and what to do next."""
+    match error:
+        case FileNotFoundError():
+            return f"no daemon at {place}: {_START}"
+        case PermissionError():
+            return f"permission denied on {place}: {_JOIN_GROUP}"
+        case ConnectionRefusedError():
+            return _refused(place)
+        case TimeoutError():
+            return f"no answer from {place} within {deadline_seconds:g} s: is that daemon stuck?"
+        case socket.gaierror():
+            return f"unknown host {place.host!r}: check the name"
+    return f"talking to {place} failed: {str(error) or type(error).__name__}; is it a wattwatch daemon?"
+
+
+def _refused(place: _Place) -> str:
+    if place.path:
+        return f"no daemon answers at {place}, its last one has ended: {_START}, or remove the file"
+    return f"nothing listens on {place}: {_START}, or check [server] listen there"
+
+
+def xdg_state_directory(environment: Mapping[str, str]) -> Path:
+    """The user's own state directory, `<XDG state>/wattwatch`; without a home one below /tmp."""
+    if base := environment.get("XDG_STATE_HOME"):
+        return Path(base) / "wattwatch"
+    if home := environment.get("HOME"):
+        return Path(home) / ".local" / "state" / "wattwatch"
+    return Path(tempfile.gettempdir()) / f"wattwatch-{os.getuid()}"
+
+
+def user_socket(environment: Mapping[str, str]) -> Path:
+    """The socket of a user's own daemon: below $XDG_RUNTIME_DIR, without one in the state directory."""
+    if base := environment.get("XDG_RUNTIME_DIR"):
+        return Path(base) / "wattwatch" / SOCKET_NAME
+    return xdg_state_directory(environment) / SOCKET_NAME
+
+
+def find_socket(
+    environment: Mapping[str, str], explicit: Path | None = None, system: Path = SYSTEM_SOCKET
+) -> Path | None:
+    """The socket of the daemon to talk to, None if there is none.
+
+    Looked for: `explicit`, $WATTWATCH_SOCKET, the XDG runtime one, the XDG state one, /run/wattwatch/.
+    The first two must work when given. Raises ClientError, with the fix, for one that is there but
+    refuses: measuring something else instead would not be what was asked for.
+    """
+    wanted = explicit or (Path(named) if (named := environment.get("WATTWATCH_SOCKET")) else None)
+    if wanted is not None:
+        _knock(wanted)
+        return wanted
+    own = xdg_state_directory(environment) / SOCKET_NAME
+    for candidate in dict.fromkeys((user_socket(environment), own, system)):
+        try:
+            _knock(candidate)
+        except _NoSocketError:
+            continue
+        return candidate
+    return None
+
+
+class _NoSocketError(ClientError):
+    """There is nothing at the path."""
+
+
+def _knock(path: Path) -> None:
+    """Connect and hang up: only that tells a socket that answers from one that refuses."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise _NoSocketError(_cause(_Place(path), FileNotFoundError(), 1.0)) from error
+        except OSError as error:
+            raise ClientError(_cause(_Place(path), error, 1.0)) from error
