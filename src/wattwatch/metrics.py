@@ -95,7 +95,7 @@ ENERGY_RECOVERED = MetricSpec(
 METER_DISAGREEMENT = MetricSpec(
     "wattwatch_meter_disagreement_ratio",
     "gauge",
-    "Own integral over the meter's accumulator, minus 1, since this boot.",
+    "Own integral over the meter's accumulator, minus 1, since the daemon started.",
     ("source",),
 )
 VOLTAGE = MetricSpec("wattwatch_voltage_volts", "gauge", "Voltage last read.", _CHANNEL)

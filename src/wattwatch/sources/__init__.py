@@ -1,7 +1,7 @@
 """Sources: things that are read. `open_source` makes one from its specification."""
 
 from wattwatch.clock import Clock
-from wattwatch.sources.base import HostSpec, Source, SourceSpec, ThermalSpec, UmSpec
+from wattwatch.sources.base import HostSpec, SelfSpec, Source, SourceSpec, ThermalSpec, UmSpec
 
 __all__ = ["open_source"]
 
@@ -24,3 +24,7 @@ def open_source(spec: SourceSpec, clock: Clock) -> Source:
             from wattwatch.sources.host import HostSource  # noqa: PLC0415 - lazy on purpose
 
             return HostSource(spec, clock)
+        case SelfSpec():
+            from wattwatch.sources.host import SelfSource  # noqa: PLC0415 - lazy on purpose
+
+            return SelfSource(spec, clock)

@@ -89,7 +89,18 @@ class HostSpec:
     simulated: bool = False
 
 
-SourceSpec = UmSpec | ThermalSpec | HostSpec
+@dataclass(frozen=True, slots=True)
+class SelfSpec:
+    """This process's own CPU time; every daemon has it, no configuration names it."""
+
+    name: str = "self"
+    type: str = "self"
+    interval_seconds: float = 5.0
+    nodes: tuple[str, ...] = ()
+    simulated: bool = False
+
+
+SourceSpec = UmSpec | ThermalSpec | HostSpec | SelfSpec
 
 POWER_SCOPES = {"um24c": Scope.BOARD, "um25c": Scope.BOARD, "um34c": Scope.BOARD}
 """The scope of a source type's power channel, for choosing the primary before anything was read."""

@@ -1,0 +1,132 @@
+"""Reading sources in time: one thread a source, on an absolute grid, for ever.
+
+A read that blocks for ever stops neither the other sources nor the exit: threads are daemons, and nobody
+waits for them longer than asked.
+"""
+
+import logging
+import math
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from wattwatch.clock import Clock
+from wattwatch.errors import SourceError, SourceUnsupported
+from wattwatch.reading import Instant
+from wattwatch.sampling.account import ReadFailure, ReadOutcome
+from wattwatch.sources.base import Source
+
+logger = logging.getLogger("wattwatch.sampler")
+
+Deliver = Callable[[ReadOutcome | ReadFailure], None]
+
+_EAGER_SECONDS: Final = 30.0  # how long a lost source is tried every second
+_LONGEST_DELAY_SECONDS: Final = 60.0
+_JITTER: Final = 0.2
+
+
+def next_tick_seconds(now_seconds: float, interval_seconds: float) -> float:
+    """The next point of the absolute grid of whole intervals, strictly after now."""
+    tick_seconds = (math.floor(now_seconds / interval_seconds) + 1) * interval_seconds
+    return round(tick_seconds if tick_seconds > now_seconds else tick_seconds + interval_seconds, 6)
+
+
+def retry_delay_seconds(down_seconds: float, jitter: float) -> float:
+    """Seconds until a lost source is tried again: 1 for the first 30, then ever longer, at most 60.
+
+    `jitter` is between -1 and 1 and moves the delay by at most a fifth, so that many daemons do not ask
+    one meter's adapter at the same instant.
+    """
+    if down_seconds < _EAGER_SECONDS:
+        return 1.0
+    delay_seconds = min(_LONGEST_DELAY_SECONDS / (1 + _JITTER), down_seconds / _EAGER_SECONDS * 2)
+    return delay_seconds * (1 + _JITTER * jitter)
+
+
+class SourceReader:
+    """Reads one source: when to read next, and what came of it."""
+
+    def __init__(self, source: Source, clock: Clock, deliver: Deliver, seed: int = 0) -> None:
+        self._source = source
+        self._clock = clock
+        self._deliver = deliver
+        self._random = random.Random(seed)  # noqa: S311 - jitter, not secrets
+        self._down_since: Instant | None = None
+        self._unsupported = False
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self._source.description.name
+
+    def wait_seconds(self) -> float | None:
+        """Seconds from now until the next read is due; None when the source is given up."""
+        if self._unsupported:
+            return None
+        now_seconds = self._clock.now().boot_seconds
+        if self._down_since is not None:
+            down_seconds = now_seconds - self._down_since.boot_seconds
+            return retry_delay_seconds(down_seconds, self._random.uniform(-1, 1))
+        interval_seconds = self._source.description.interval_seconds
+        return next_tick_seconds(now_seconds, interval_seconds) - now_seconds
+
+    def read_once(self, due_seconds: float) -> None:
+        """Read now and deliver what came; `due_seconds` is the boot second at which it should begin."""
+        started = self._clock.now()
+        try:
+            batch = self._source.read()
+        except SourceError as error:
+            self._note_failure(started, error)
+            return
+        took_seconds = self._clock.now().boot_seconds - started.boot_seconds
+        if self._down_since is not None:
+            logger.warning("source %s: back", self.name)
+        self._down_since = None
+        lateness_seconds = max(0.0, started.boot_seconds - due_seconds)
+        self._deliver(ReadOutcome(self._source.description, batch, lateness_seconds, took_seconds))
+
+    def _note_failure(self, at: Instant, error: SourceError) -> None:
+        self._unsupported = isinstance(error, SourceUnsupported)
+        if self._down_since is None:
+            verdict = "not available here" if self._unsupported else "lost, will be tried again"
+            logger.warning("source %s: %s: %s", self.name, verdict, error)
+            self._down_since = at
+        self._deliver(ReadFailure(self._source.description, at, error))
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until stopped or given up."""
+        while not stop.is_set() and (wait_seconds := self.wait_seconds()) is not None:
+            due_seconds = self._clock.now().boot_seconds + wait_seconds
+            if not stop.wait(wait_seconds):
+                self.read_once(due_seconds)
+        self._source.close()
+
+    def close(self) -> None:
+        """Close the source from another thread, so that a blocked read ends."""
+        self._source.close()
+
+
+class Sampler:
+    """All sources of a node, each in a thread of its own."""
+
+    def __init__(self, sources: Iterable[Source], clock: Clock, deliver: Deliver) -> None:
+        self._stop = threading.Event()
+        self._readers = [SourceReader(s, clock, deliver, seed) for seed, s in enumerate(sources)]
+        self._threads = [
+            threading.Thread(target=reader.run, args=(self._stop,), name=reader.name, daemon=True)
+            for reader in self._readers
+        ]
+
+    def start(self) -> None:
+        """Begin to read."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, patience_seconds: float = 1.0) -> None:
+        """End all reading; a source that does not answer is left behind after `patience_seconds`."""
+        self._stop.set()
+        for reader in self._readers:
+            reader.close()
+        for thread in self._threads:
+            thread.join(patience_seconds)
