@@ -1,0 +1,167 @@
+"""A snapshot as samples of metrics: pure, so that what is exposed is what was committed."""
+
+import math
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from wattwatch import __version__, metrics
+from wattwatch.metrics import MetricSpec, Sample
+from wattwatch.reading import Channel, Instant, Reading
+from wattwatch.sampling.snapshot import Snapshot, SourceStatus
+from wattwatch.store.base import StoreHealth
+
+SERIES_LIMIT: Final = 5000
+"""More series than that are left out, and counted."""
+
+_HISTOGRAM_SUFFIXES: Final = ("_bucket", "_sum", "_count")
+_CPU_ZONE: Final = "cpu-"
+_MEMORY: Final = {
+    "used_bytes": metrics.MEMORY_USED,
+    "available_bytes": metrics.MEMORY_AVAILABLE,
+    "size_bytes": metrics.MEMORY_SIZE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the measured machine is, for people."""
+
+    machine: str = ""  # x86_64, aarch64
+    model: str = ""  # Raspberry Pi 4 Model B Rev 1.4
+    kernel: str = ""
+
+
+def this_machine(root: Path = Path("/")) -> Machine:
+    """What this machine says of itself; empty where it does not say."""
+    for name in ("proc/device-tree/model", "sys/class/dmi/id/product_name"):
+        try:
+            model = (root / name).read_text("utf-8", "replace").strip(" \n\0")
+        except OSError:
+            continue
+        return Machine(platform.machine(), model, platform.release())
+    return Machine(platform.machine(), "", platform.release())
+
+
+def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> Iterator[Sample]:
+    """Every sample of a node but those of runs; readings only of sources that are up."""
+    yield Sample(metrics.BUILD_INFO, (__version__, platform.python_version()), 1.0)
+    yield Sample(metrics.NODE_INFO, (machine.machine, machine.model, machine.kernel), 1.0)
+    yield from _node_power(snapshot)
+    for status in snapshot.sources:
+        yield from _source_samples(status, snapshot)
+    yield from _reading_samples(snapshot)
+    yield from counter_samples(snapshot.counters)
+    yield from _store_samples(store, snapshot)
+    yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))
+
+
+def cap_series(samples: Iterable[Sample], limit: int) -> tuple[list[Sample], int]:
+    """The first samples up to a limit, and how many were left out."""
+    iterator = iter(samples)
+    kept = list(islice(iterator, limit))
+    return kept, sum(1 for _ in iterator)
+
+
+def _node_power(snapshot: Snapshot) -> Iterator[Sample]:
+    primary = snapshot.primary
+    if primary is None or primary.source not in _sources_up(snapshot):
+        return
+    if reading := snapshot.readings.get(primary.channel_id):
+        yield Sample(metrics.NODE_POWER, (primary.scope.value, primary.quality.value), reading.value)
+
+
+def _sources_up(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(status.description.name for status in snapshot.sources if status.health.up)
+
+
+def _source_samples(status: SourceStatus, snapshot: Snapshot) -> Iterator[Sample]:
+    labels = (status.description.name,)
+    yield Sample(metrics.SOURCE_UP, labels, float(status.health.up))
+    last = status.health.last_success
+    if last is not None and last.boot_id == snapshot.at.boot_id:
+        yield Sample(metrics.SOURCE_LAST_SUCCESS, labels, _utc_seconds(last, snapshot))
+
+
+def _utc_seconds(at: Instant, snapshot: Snapshot) -> float:
+    return round(at.boot_seconds + snapshot.wall.unix_minus_boot_seconds, 6)
+
+
+def _reading_samples(snapshot: Snapshot) -> Iterator[Sample]:
+    up = _sources_up(snapshot)
+    for reading in snapshot.readings.values():
+        if reading.channel.source in up and (sample := gauge_sample(reading)):
+            yield sample
+
+
+def gauge_sample(reading: Reading) -> Sample | None:
+    """The gauge that shows a reading; None for a quantity that has none."""
+    channel = reading.channel
+    if spec := metrics.QUANTITY_METRICS.get(channel.quantity):
+        return Sample(spec, _channel_labels(spec, channel), reading.value)
+    if channel.zone == "memory" and (spec := _MEMORY.get(channel.quantity)):
+        return Sample(spec, (), reading.value)
+    if channel.quantity == "frequency_hertz" and channel.zone.startswith(_CPU_ZONE):
+        return Sample(metrics.CPU_FREQUENCY, (channel.zone.removeprefix(_CPU_ZONE),), reading.value)
+    return None
+
+
+def _channel_labels(spec: MetricSpec, channel: Channel) -> tuple[str, ...]:
+    if spec is metrics.POWER:
+        return channel.source, channel.zone, channel.scope.value, channel.quality.value
+    return channel.source, channel.zone
+
+
+def counter_samples(counters: Mapping[metrics.SeriesKey, float]) -> Iterator[Sample]:
+    """Samples of committed counters; the buckets of histograms are made cumulative."""
+    histograms: dict[tuple[MetricSpec, tuple[str, ...]], _Histogram] = {}
+    for (name, labels), value in counters.items():
+        base, suffix = _histogram_name(name)
+        if spec := metrics.BY_NAME.get(name):
+            yield Sample(spec, labels, value)
+        elif suffix and (spec := metrics.BY_NAME.get(base)):
+            own, bounds = labels[: len(spec.labels)], labels[len(spec.labels) :]
+            histograms.setdefault((spec, own), _Histogram()).put(suffix, bounds, value)
+    for (spec, labels), histogram in histograms.items():
+        yield from histogram.samples(spec, labels)
+
+
+def _histogram_name(name: str) -> tuple[str, str]:
+    base, underscore, last = name.rpartition("_")
+    suffix = underscore + last
+    return (base, suffix) if suffix in _HISTOGRAM_SUFFIXES else (name, "")
+
+
+class _Histogram:
+    """The parts of one histogram as they are found among the counters."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._by_bound: dict[float, float] = {}
+
+    def put(self, suffix: str, bounds: tuple[str, ...], value: float) -> None:
+        if suffix == "_bucket":
+            self._by_bound[float(bounds[0])] = value
+        elif suffix == "_sum":
+            self._sum = value
+        # _count is the last cumulative bucket: taken from there, the two cannot disagree
+
+    def samples(self, spec: MetricSpec, labels: tuple[str, ...]) -> Iterator[Sample]:
+        cumulative = 0.0
+        for bound in (*spec.buckets, math.inf):
+            cumulative += self._by_bound.get(bound, 0.0)
+            text = "+Inf" if math.isinf(bound) else str(float(bound))
+            yield Sample(spec, (*labels, text), cumulative, "_bucket")
+        yield Sample(spec, labels, cumulative, "_count")
+        yield Sample(spec, labels, self._sum, "_sum")
+
+
+def _store_samples(store: StoreHealth, snapshot: Snapshot) -> Iterator[Sample]:
+    yield Sample(metrics.STORE_BYTES, (), float(store.bytes))
+    yield Sample(metrics.STORE_DEGRADED, (), float(bool(store.degraded)))
+    last = store.last_commit
+    if last is not None and last.boot_id == snapshot.at.boot_id:
+        yield Sample(metrics.STORE_LAST_COMMIT, (), _utc_seconds(last, snapshot))
