@@ -9,7 +9,10 @@ import click
 from wattwatch import __version__
 from wattwatch.errors import ConfigError, WattwatchError
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "decode": "wattwatch.cli.decode:command",
+    "simulate": "wattwatch.cli.simulate:command",
+}
 """Command name to `module:attribute`; modules are imported only when their command runs."""
 
 

@@ -1,0 +1,194 @@
+"""A UM24C, UM25C or UM34C as a source: one frame read is one batch of readings."""
+
+from collections.abc import Callable
+from typing import Final
+
+from wattwatch.clock import Clock
+from wattwatch.errors import SourceUnavailable, SourceUnsupported
+from wattwatch.reading import (
+    Batch,
+    Channel,
+    Instant,
+    Kind,
+    MeterIdentity,
+    Quality,
+    Reading,
+    Scope,
+    seconds_between,
+)
+from wattwatch.sources.base import Source, SourceDescription, UmSpec
+from wattwatch.sources.um.protocol import FRAME_BYTES, GROUPS, POLL, Frame
+from wattwatch.sources.um.resync import Resynchroniser, describe_garbage
+from wattwatch.sources.um.transport import Reply, Transport
+from wattwatch.units import coulombs_from_milliampere_hours, joules_from_milliwatt_hours
+
+# So much of another thing than frames is enough: what speaks there is no meter.
+_GARBAGE_LIMIT_BYTES: Final = 4096
+_GAUGES: Final = (
+    ("vbus", "voltage_volts"),
+    ("vbus", "current_amperes"),
+    ("vbus", "resistance_ohms"),
+    ("data-positive", "voltage_volts"),
+    ("data-negative", "voltage_volts"),
+    ("meter", "temperature_celsius"),
+)
+
+
+class UmMeter:
+    """A meter that is polled over a transport, which is opened anew after every failure."""
+
+    def __init__(self, spec: UmSpec, clock: Clock, connect: Callable[[], Transport]) -> None:
+        """`connect` opens a transport or raises SourceUnavailable; nothing opens before the first read."""
+        self._spec = spec
+        self._clock = clock
+        self._connect = connect
+        self._transport: Transport | None = None
+        self._closings = 0  # counts, so that a close during a connection attempt is not lost
+        self._where = spec.url or spec.address
+        self._model_name = ""
+        self._quality = Quality.SIMULATED if spec.simulated else Quality.METERED
+        self._power = Channel(spec.name, "vbus", "power_watts", Kind.POWER, Scope.BOARD, self._quality)
+        self._gauges = tuple(self._channel(zone, quantity, Kind.GAUGE) for zone, quantity in _GAUGES)
+        self._accumulators = tuple(
+            (
+                self._channel(f"group-{group}", "energy_joules", Kind.ACCUMULATOR),
+                self._channel(f"group-{group}", "charge_coulombs", Kind.ACCUMULATOR),
+            )
+            for group in range(GROUPS)
+        )
+        self._groups_seen: tuple[int, ...] = ()
+
+    @property
+    def description(self) -> SourceDescription:
+        """Channels and place; the model and the accumulators are known after the first read."""
+        accumulators = [channel for group in self._groups_seen for channel in self._accumulators[group]]
+        return SourceDescription(
+            name=self._spec.name,
+            type=self._spec.type,
+            interval_seconds=self._spec.interval_seconds,
+            channels=(self._power, *self._gauges, *accumulators),
+            detail=f"{self._model_name} at {self._where}".strip() if self._model_name else self._where,
+        )
+
+    def read(self) -> Batch:
+        """One frame as readings, stamped midway between the request and the first byte of the answer.
+
+        Raises SourceUnavailable with reason `absent`, `permission` or `busy` (no connection), `timeout`,
+        `hangup`, `garbage` (bytes, but no frame) or `invalid` (a frame that contradicts itself).
+        """
+        transport = self._open_transport()
+        try:
+            frame, reply = self._poll(transport)
+        except SourceUnavailable:
+            self._drop(transport)
+            raise
+        return self._batch(frame, _midway(reply))
+
+    def close(self) -> None:
+        """Release the port, from any thread; a later read opens it again."""
+        self._closings += 1
+        if (transport := self._transport) is not None:
+            self._drop(transport)
+
+    def _open_transport(self) -> Transport:
+        if (transport := self._transport) is not None:
+            return transport
+        closings_before = self._closings
+        transport = self._connect()
+        self._transport = transport
+        if self._closings != closings_before:  # closed while connecting: nobody else would release it
+            self._drop(transport)
+            raise SourceUnavailable(f"{self._where}: closed while connecting", "hangup")
+        return transport
+
+    def _drop(self, transport: Transport) -> None:
+        if self._transport is transport:
+            self._transport = None
+        transport.close()
+
+    def _poll(self, transport: Transport) -> tuple[Frame, Reply]:
+        """A frame to trust, and the beginning of the reply that it came in."""
+        started_at = self._clock.now()
+        reply = transport.exchange(POLL, FRAME_BYTES, self._spec.deadline_seconds)
+        sync = Resynchroniser()
+        frame = sync.feed(reply.data)
+        while frame is None:
+            left_seconds = self._spec.deadline_seconds - seconds_between(started_at, self._clock.now())
+            if left_seconds <= 0 or sync.hopeless or sync.seen_bytes > _GARBAGE_LIMIT_BYTES:
+                raise self._refusal(sync)
+            frame = sync.feed(self._more(transport, sync, left_seconds))
+        return frame, reply
+
+    def _more(self, transport: Transport, sync: Resynchroniser, left_seconds: float) -> bytes:
+        try:
+            return transport.exchange(b"", sync.missing_bytes, left_seconds).data
+        except SourceUnavailable as error:
+            if error.reason == "timeout":  # then what did come says more than that no more came
+                raise self._refusal(sync) from error
+            raise
+
+    def _refusal(self, sync: Resynchroniser) -> SourceUnavailable:
+        if sync.doubtful is not None:
+            problems = ", ".join(sync.doubtful.problems)
+            return SourceUnavailable(
+                f"{self._where}: a frame contradicts itself ({problems}): once is line noise; "
+                "always is a meter that we do not know: please report a capture of it",
+                "invalid",
+            )
+        if sync.unfinished_bytes > 1 and sync.seen_bytes < FRAME_BYTES:
+            return SourceUnavailable(
+                f"{self._where}: only {sync.unfinished_bytes} of {FRAME_BYTES} bytes came in "
+                f"{self._spec.deadline_seconds:g} s: is the meter near enough?",
+                "timeout",
+            )
+        return SourceUnavailable(
+            f"{self._where}: no meter's frame but {describe_garbage(sync.first_bytes, sync.seen_bytes)}: "
+            "is this the meter's port?",
+            "garbage",
+        )
+
+    def _batch(self, frame: Frame, at: Instant) -> Batch:
+        group = frame.selected_group
+        self._model_name = frame.model.name
+        if group not in self._groups_seen:
+            self._groups_seen = (*self._groups_seen, group)
+        identity = MeterIdentity(frame.model.name, self._where, group, frame.model.full_scale_watts)
+        return Batch(self._spec.name, at, self._readings(frame, at), identity)
+
+    def _readings(self, frame: Frame, at: Instant) -> tuple[Reading, ...]:
+        counts = frame.groups[frame.selected_group]
+        channels = (self._power, *self._gauges, *self._accumulators[frame.selected_group])
+        values = (
+            frame.product_watts,
+            frame.voltage_volts,
+            frame.current_amperes,
+            frame.resistance_ohms,
+            frame.data_positive_volts,
+            frame.data_negative_volts,
+            float(frame.temperature_celsius),
+            joules_from_milliwatt_hours(counts.energy_milliwatt_hours),
+            coulombs_from_milliampere_hours(counts.charge_milliampere_hours),
+        )
+        return tuple(Reading(channel, value, at) for channel, value in zip(channels, values, strict=True))
+
+    def _channel(self, zone: str, quantity: str, kind: Kind) -> Channel:
+        return Channel(self._spec.name, zone, quantity, kind, quality=self._quality)
+
+
+def _midway(reply: Reply) -> Instant:
+    return reply.written_at.plus(seconds_between(reply.written_at, reply.first_byte_at) / 2)
+
+
+def open_meter(spec: UmSpec, clock: Clock) -> Source:
+    """The meter of a specification; its port is opened by the first read.
+
+    Raises MissingExtra without pyserial, SourceUnsupported for a Bluetooth address.
+    """
+    if not spec.url or spec.transport not in {"auto", "serial"}:
+        raise SourceUnsupported(
+            f"{spec.name}: Bluetooth addresses cannot be opened yet: bind the meter to a serial port "
+            f'(sudo rfcomm bind 0 {spec.address or "ADDRESS"} 1) and set url = "/dev/rfcomm0"'
+        )
+    from wattwatch.sources.um.serial import open_serial  # noqa: PLC0415 - pyserial only for who uses it
+
+    return UmMeter(spec, clock, lambda: open_serial(spec.url, clock))

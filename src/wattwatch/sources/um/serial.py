@@ -1,0 +1,124 @@
+"""A meter behind a pyserial URL: /dev/rfcomm0, a pseudo-terminal, rfc2217://HOST:PORT, socket://HOST:PORT.
+
+The only module that imports pyserial; it is imported when such a meter is opened.
+"""
+
+import contextlib
+import threading
+import time
+from typing import Final
+
+from wattwatch.clock import Clock
+from wattwatch.errors import MissingExtra
+from wattwatch.sources.um.serial_errors import (
+    closed,
+    explain_lost,
+    explain_open,
+    is_momentarily_busy,
+    no_answer,
+)
+from wattwatch.sources.um.transport import Reply
+
+try:
+    import serial
+except ModuleNotFoundError as error:
+    raise MissingExtra("meters on a serial port need pyserial: pip install 'wattwatch[serial]'") from error
+
+_BAUD: Final = 9600  # means nothing to an RFCOMM port; some value has to be set
+# pyserial's own timeout never changes: setting it anew renegotiates an rfc2217 port each time. The deadline
+# is kept in steps of this length, and a close from another thread is noticed as fast.
+_STEP_SECONDS: Final = 0.05
+_STALE_BYTES: Final = 4096  # so many waiting bytes are dropped before a request; a flood is not waited out
+_BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
+_BUSY_PAUSE_SECONDS: Final = 0.1
+
+
+class SerialTransport:
+    """An open serial port or socket, held for us alone."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        """Opens the port; SourceUnavailable or SourceUnsupported says why not and what to do."""
+        self._url = url
+        self._clock = clock
+        self._exchanging = threading.Lock()
+        self._closing = threading.Event()
+        self._port = _open(url)
+
+    def exchange(self, request: bytes, reply_bytes: int, deadline_seconds: float) -> Reply:
+        """The reply to a request; see Transport."""
+        with self._exchanging:
+            if self._closing.is_set():
+                raise closed(self._url)
+            try:
+                return self._exchange(request, reply_bytes, time.monotonic() + deadline_seconds)
+            except OSError as error:
+                raise explain_lost(self._url, error) from error
+
+    def close(self) -> None:
+        """Close the port; an exchange under way ends within one step."""
+        self._closing.set()
+        with self._exchanging:
+            _close(self._port)
+
+    def _exchange(self, request: bytes, reply_bytes: int, deadline_at: float) -> Reply:
+        if request:
+            self._drop_stale()
+            self._port.write(request)
+        written_at = self._clock.now()
+        first = self._read(1, deadline_at)
+        first_byte_at = self._clock.now()
+        if not first:
+            raise no_answer(self._url)
+        return Reply(first + self._read(reply_bytes - 1, deadline_at), written_at, first_byte_at)
+
+    def _read(self, count: int, deadline_at: float) -> bytes:
+        data = b""
+        while len(data) < count and time.monotonic() < deadline_at:
+            if self._closing.is_set():
+                raise closed(self._url)
+            data += self._port.read(count - len(data))
+        return data
+
+    def _drop_stale(self) -> None:
+        # Not reset_input_buffer: over rfc2217 it costs a round trip, over a flooding socket it never ends.
+        dropped = 0
+        while dropped < _STALE_BYTES and (waiting := self._port.in_waiting):
+            dropped += len(self._port.read(min(waiting, _STALE_BYTES - dropped)))
+
+
+def _open(url: str) -> serial.Serial:
+    for tries_left in reversed(range(_BUSY_TRIES)):
+        try:
+            return _open_once(url)
+        except (OSError, ValueError) as error:
+            if tries_left == 0 or not is_momentarily_busy(error):
+                raise explain_open(url, error) from error
+        time.sleep(_BUSY_PAUSE_SECONDS)
+    raise AssertionError(url)  # the last try returns or raises
+
+
+def _open_once(url: str) -> serial.Serial:
+    port = serial.serial_for_url(url, do_not_open=True, baudrate=_BAUD, timeout=_STEP_SECONDS)
+    if "://" not in url:
+        port.exclusive = True
+        port.write_timeout = 1.0  # rfc2217 knows none; a single byte never waits long elsewhere
+    port.open()
+    return port
+
+
+def _close(port: serial.Serial) -> None:
+    # Where the peer was faster, pyserial's shutdown fails and it forgets its socket without closing it.
+    left_open = getattr(port, "_socket", None)
+    with contextlib.suppress(OSError):
+        port.close()
+    if left_open is not None:
+        left_open.close()
+
+
+def open_serial(url: str, clock: Clock) -> SerialTransport:
+    """A connection to the meter behind a URL, made anew.
+
+    Raises SourceUnavailable (reason `absent`, `permission`, `busy` or `io`) or SourceUnsupported, with one
+    line on cause and next step.
+    """
+    return SerialTransport(url, clock)
