@@ -1,0 +1,105 @@
+"""Figures of one part of a run that grow as readings come: what is settled is not read twice.
+
+A part lies in one boot. That its figures may be cut anywhere and added again is what makes this right.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from wattwatch.reading import Instant, Reading
+from wattwatch.runs.energy import EnergyFigures, Timing, settled_energy, window_energy
+from wattwatch.runs.hosts import GaugeFigures, counter_growth, gauge_figures
+from wattwatch.store.base import EnergyHistory, Span
+
+_SLICE_SECONDS: Final = 1800.0  # bounds the memory that reading a long run anew takes
+_MICROSECOND: Final = 1e-6
+
+
+def slices(start: Instant, end: Instant) -> Iterator[Span]:
+    """The time from start to end in spans of at most half an hour; none if there is none."""
+    while start.boot_seconds < end.boot_seconds:
+        until = start.plus(_SLICE_SECONDS)
+        until = until if until.boot_seconds < end.boot_seconds else end
+        yield Span(start, until)
+        start = until
+
+
+@dataclass(slots=True)
+class EnergyMemo:
+    """Energy of a power channel from a start on, settled up to `until`."""
+
+    until: Instant
+    settled: EnergyFigures = field(default_factory=EnergyFigures)
+
+    def advance(
+        self, history: EnergyHistory, channel_id: str, end: Instant, timing: Timing, *, decided: bool = False
+    ) -> None:
+        """Take in what is settled before `end`; all of it, if it is `decided` that open gaps stay open."""
+        if decided:
+            self.settled = self.up_to(history, channel_id, end, timing)
+            self.until = end
+        for span in slices(self.until, end):
+            readings, gaps = history.readings(channel_id, span), history.gaps(channel_id, span)
+            progress = settled_energy(readings, gaps, span.start, span.end, timing)
+            self.settled += progress.figures
+            self.until = progress.settled_until
+            if self.until != span.end:
+                return
+
+    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant, timing: Timing) -> EnergyFigures:
+        """Figures to `end`, with what is still open as missing; nothing of that is remembered."""
+        figures = self.settled
+        for span in slices(self.until, end):
+            readings, gaps = history.readings(channel_id, span), history.gaps(channel_id, span)
+            figures += window_energy(readings, gaps, span.start, span.end, timing)
+        return figures
+
+
+@dataclass(slots=True)
+class GaugeMemo:
+    """First, mean and highest value of a gauge from a start on."""
+
+    until: Instant  # readings before it are in the figures
+    figures: GaugeFigures = field(default_factory=GaugeFigures)
+
+    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> GaugeFigures:
+        """Figures of every reading before `end`."""
+        for span in slices(self.until, end):
+            inside = [reading for reading in history.readings(channel_id, span) if _is_within(reading, span)]
+            self.figures += gauge_figures(inside)
+            if span.end != end:
+                self.until = span.end
+            elif inside:  # more readings may still come that are earlier than this end
+                self.until = inside[-1].at.plus(_MICROSECOND)
+        return self.figures
+
+
+@dataclass(slots=True)
+class GrowthMemo:
+    """What a counter grew by from a start on; after a reset it counts from 0."""
+
+    until: Instant
+    growth: float | None = None  # None while nothing was read
+
+    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> float | None:
+        """The growth to `end`; None if the counter was never read."""
+        rest = 0.0
+        for span in slices(self.until, end):
+            readings = list(history.readings(channel_id, span))
+            inside = [reading.at for reading in readings if _is_within(reading, span)]
+            settled = inside[-1] if inside else span.start
+            if readings:
+                self.growth = (self.growth or 0.0) + counter_growth(readings, span.start, settled)
+            self.until = settled
+            rest = counter_growth(readings, settled, span.end)
+            if span.end not in (settled, end):
+                self.growth, self.until = (self.growth or 0.0) + rest, span.end
+        return None if self.growth is None else self.growth + rest
+
+
+def _is_within(reading: Reading, span: Span) -> bool:
+    return (
+        reading.at.boot_id == span.start.boot_id
+        and span.start.boot_seconds <= reading.at.boot_seconds < span.end.boot_seconds
+    )
