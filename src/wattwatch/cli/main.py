@@ -10,6 +10,9 @@ from wattwatch import __version__
 from wattwatch.errors import ConfigError, WattwatchError
 
 COMMANDS: Final[dict[str, str]] = {
+    "sources": "wattwatch.cli.sources:command",
+    "readings": "wattwatch.cli.readings:command",
+    "check-config": "wattwatch.cli.check_config:command",
     "decode": "wattwatch.cli.decode:command",
     "simulate": "wattwatch.cli.simulate:command",
 }
