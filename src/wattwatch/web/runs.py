@@ -1,0 +1,229 @@
+"""Runs over HTTP: opened and held, marked with phases, ended, and read (DESIGN sections 4 and 6)."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from wattwatch.clock import rfc3339
+from wattwatch.errors import RunError, StoreError
+from wattwatch.reading import Instant
+from wattwatch.runs.run import RunConflict, RunRequest, RunState, Stamp, UnknownRun
+from wattwatch.runs.service import RunService
+from wattwatch.web.http import (
+    Handler,
+    Peer,
+    Problem,
+    Request,
+    Response,
+    Route,
+    Stream,
+    json_body,
+    json_response,
+)
+
+_HEARTBEAT_SECONDS: Final = 1.0
+_MOST_LISTED: Final = 1000
+
+
+def run_routes(service: RunService) -> list[Route]:
+    """Every route of runs, for the web server."""
+    return [
+        Route("GET", "/v1/runs", _told(lambda request: _list(service, request))),
+        Route("POST", "/v1/runs", _told(lambda request: _open(service, request), writes=True)),
+        Route("GET", "/v1/runs/{run_id}", _told(lambda request: _get(service, request))),
+        Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r), writes=True)),
+        Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r), writes=True)),
+        Route("POST", "/v1/runs/{run_id}/end", _told(lambda request: _end(service, request), writes=True)),
+    ]
+
+
+def _told(handler: Handler, *, writes: bool = False) -> Handler:
+    """The handler, with our errors told as problems, and writes taken over the socket only."""
+
+    def answer(request: Request) -> Response | Stream:
+        if writes and not request.over_socket:
+            raise Problem(HTTPStatus.FORBIDDEN, "runs are opened and marked over the Unix socket only")
+        with _problems():
+            return handler(request)
+
+    return answer
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except UnknownRun as error:
+        raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
+    except RunConflict as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+    except RunError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
+    except StoreError as error:
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+
+
+def _list(service: RunService, request: Request) -> Response:
+    text = request.query.get("limit", "100")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_LISTED:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"limit: a number from 1 to {_MOST_LISTED}")
+    return json_response({"runs": service.list(int(text))})
+
+
+def _get(service: RunService, request: Request) -> Response:
+    return json_response(service.get(_run_id(request)))
+
+
+def _open(service: RunService, request: Request) -> Response | Stream:
+    """Open a run; one whose id is known is told again, or with its owner's token held again."""
+    body = json_body(request)
+    wanted = RunRequest(
+        run_id=_text(body, "run_id"),
+        name=_text(body, "name"),
+        experiment=_text(body, "experiment"),
+        phase=_text(body, "phase"),
+        command=_text(body, "command"),
+        labels=_labels(body),
+        hold=_flag(body, "hold"),
+        armed=_flag(body, "armed"),
+    )
+    token = _text(body, "token")
+    if token:
+        return _held(service, wanted.run_id, service.resume(wanted.run_id, token), token)
+    known = service.known(wanted.run_id) if wanted.run_id else None
+    if known is not None and not wanted.hold and known.is_open:
+        return json_response({"run_id": known.run_id, "state": known.state.value})
+    opened = service.start(wanted, service.stamp(_instant(body, "at")))
+    run_id = opened.run.run_id
+    if wanted.hold:
+        return _held(service, run_id, service.hold(run_id), opened.token)
+    answer = {"run_id": run_id, "state": opened.run.state.value, "window_id": opened.window_id}
+    return json_response(answer, HTTPStatus.CREATED)
+
+
+def _held(service: RunService, run_id: str, ticket: int, token: str) -> Stream:
+    """A stream for as long as the run goes on: its closing by the other side is the loss of the owner."""
+    first = {"run_id": run_id, "token": token, "gap_seconds": service.facts.timing.limit_seconds}
+
+    def serve(peer: Peer) -> None:
+        # ServerStopping passes through: the run stays open, and its owner comes back with the token.
+        try:
+            peer.send_line(_line(first))
+            while service.is_open(run_id):
+                if peer.wait_closed(_HEARTBEAT_SECONDS):
+                    break
+                peer.send_line(_line({"run_id": run_id, "state": RunState.RUNNING.value}))
+        except OSError:
+            pass  # gone as well
+        service.release(run_id, ticket)
+
+    return Stream(serve)
+
+
+def _start(service: RunService, request: Request) -> Response:
+    run = service.mark_start(_run_id(request), _stamp(service, json_body(request), "at"))
+    return json_response({"run_id": run.run_id, "started_at": rfc3339(run.start.utc_seconds)})
+
+
+def _phase(service: RunService, request: Request) -> Response:
+    """`{"phase": NAME}` opens, with `"nested": true` inside the open one; `{"close": true}` ends."""
+    body, run_id = json_body(request), _run_id(request)
+    at, window_id = _stamp(service, body, "at"), _text(body, "window_id")
+    if _flag(body, "close"):
+        following = service.close_phase(run_id, at, window_id)
+        return json_response({"run_id": run_id, "window_id": following})
+    phase = _text(body, "phase")
+    if not phase:
+        raise Problem(HTTPStatus.BAD_REQUEST, 'phase: a name such as "training", or "close": true')
+    opened = service.open_phase(run_id, phase, at, nested=_flag(body, "nested"), window_id=window_id)
+    answer = {"run_id": run_id, "window_id": opened, "phase": phase, "started_at": rfc3339(at.utc_seconds)}
+    return json_response(answer, HTTPStatus.CREATED)
+
+
+def _end(service: RunService, request: Request) -> Response:
+    body = json_body(request)
+    exit_status = body.get("exit_status")
+    if exit_status is not None and (not isinstance(exit_status, int) or isinstance(exit_status, bool)):
+        raise Problem(HTTPStatus.BAD_REQUEST, "exit_status: a whole number")
+    started = _instant(body, "started_at")
+    run = service.end(
+        _run_id(request),
+        _state(body, exit_status),
+        exit_status,
+        _stamp(service, body, "at"),
+        None if started is None else service.stamp(started),
+    )
+    return json_response({"run_id": run.run_id, "state": run.state.value})
+
+
+def _state(body: Mapping[str, Any], exit_status: int | None) -> RunState:
+    """The state given, or else that of the exit status."""
+    text = _text(body, "state") or (RunState.FAILED if exit_status else RunState.SUCCEEDED)
+    try:
+        return RunState(text)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "state: succeeded, failed, cancelled or lost") from error
+
+
+def _run_id(request: Request) -> str:
+    return request.path_values["run_id"]
+
+
+def _stamp(service: RunService, body: Mapping[str, Any], key: str) -> Stamp:
+    return service.stamp(_instant(body, key))
+
+
+def _instant(body: Mapping[str, Any], key: str) -> Instant | float | None:
+    """An instant as RFC 3339, or of the boot clock of this machine, which is exact; None if not given."""
+    match body.get(key):
+        case None:
+            return None
+        case {"boot_id": str(boot_id), "boot_seconds": int() | float() as seconds}:
+            return Instant(boot_id, round(float(seconds), 6))
+        case str(text):
+            return _utc_seconds(key, text)
+    raise Problem(HTTPStatus.BAD_REQUEST, _allowed_instant(key))
+
+
+def _utc_seconds(key: str, text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, _allowed_instant(key)) from error
+    if moment.tzinfo is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, _allowed_instant(key))
+    return moment.astimezone(UTC).timestamp()
+
+
+def _allowed_instant(key: str) -> str:
+    return f'{key}: RFC 3339 with a zone, such as 2026-01-31T12:00:00.5Z, or {{"boot_id", "boot_seconds"}}'
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: a string")
+    return value
+
+
+def _flag(body: Mapping[str, Any], key: str) -> bool:
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: true or false")
+    return value
+
+
+def _labels(body: Mapping[str, Any]) -> dict[str, str]:
+    labels = body.get("labels") or {}
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise Problem(HTTPStatus.BAD_REQUEST, "labels: an object of strings")
+    return labels
+
+
+def _line(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
