@@ -47,12 +47,10 @@ def decode_capture(raw: bytes) -> Iterator[Frame | FrameError]:
     it. FrameError is also what an empty capture gives.
     """
     raw = raw.removeprefix(_BYTE_ORDER_MARK)
-    if not raw.strip():
-        yield FrameError("nothing to decode: expected frames of 130 bytes, as hex text or binary")
-    elif _TEXT.issuperset(raw):
-        yield from _decode_text(raw.decode("ascii"))
-    else:
-        yield from frames(raw)
+    items = _decode_text(raw.decode("ascii")) if _TEXT.issuperset(raw) else frames(raw)
+    first = next(items, None)
+    yield first or FrameError("nothing to decode: expected frames of 130 bytes, as hex text or binary")
+    yield from items
 
 
 def _decode_text(text: str) -> Iterator[Frame | FrameError]:

@@ -114,7 +114,9 @@ class Resynchroniser:
             if found.frame.plausible:
                 return found.frame
             self._doubtful = self._doubtful or found.frame
-            self._kept = self._kept[found.offset + 1 :]
+            # Of the whole frames that overlap it none is better: go on with the first that is not whole yet.
+            first_unfinished = max(len(self._kept) - FRAME_BYTES, found.offset) + 1
+            self._kept = self._kept[min(first_unfinished, found.offset + FRAME_BYTES) :]
         self._kept = self._kept[self._unfinished_offset() :]
         return None
 

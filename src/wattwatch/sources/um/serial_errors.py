@@ -15,6 +15,7 @@ _SILENT: Final = {
     errno.ECONNREFUSED, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT,
     errno.ENOTCONN, errno.ECONNRESET, errno.ECONNABORTED,
 }  # fmt: skip
+_UNREADABLE_URL: Final = (ValueError, TypeError)  # pyserial stumbles over a url without a port
 
 
 def explain_open(url: str, error: Exception) -> SourceError:
@@ -36,7 +37,7 @@ def explain_open(url: str, error: Exception) -> SourceError:
 
 
 def _explain_odd(url: str, error: Exception, number: int | None) -> SourceError:
-    if number == errno.ENOTTY or isinstance(error, ValueError) or isinstance(_cause(error), ValueError):
+    if number == errno.ENOTTY or isinstance(error, ValueError) or isinstance(_cause(error), _UNREADABLE_URL):
         return SourceUnsupported(
             f"{url}: not a serial port: use /dev/rfcomm0, socket://HOST:PORT or rfc2217://HOST:PORT"
         )

@@ -168,7 +168,7 @@ class SimulatedMeter:
         self._happen(energy.refreshed_at_seconds, seconds)
         energy.refreshed_at_seconds = seconds
         self._display = self._look(seconds) if self._powered else _Display()
-        if not self._faults.is_active(FaultKind.FROZEN_FRAME, seconds):
+        if not (self._frame and self._faults.is_active(FaultKind.FROZEN_FRAME, seconds)):
             self._frame = self._encode()
         true_watts = (energy.true_joules - before_joules) / REFRESH_SECONDS
         return TruthRow(

@@ -52,8 +52,9 @@ class PtyEndpoint:
         """Make the port vanish: its client sees a hang-up."""
         if self._descriptors is None:
             return
-        with contextlib.suppress(OSError):
-            self._link.unlink()
+        with contextlib.suppress(OSError):  # no link, or a file that is not ours
+            if self._link.readlink() == Path(os.ttyname(self._descriptors[1])):
+                self._link.unlink()
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors = None

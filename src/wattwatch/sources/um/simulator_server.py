@@ -72,6 +72,8 @@ class SimulatorServer:
         """The url under which the meter can be read from now on; ConfigError if it cannot be served."""
         self._open_truth()
         self._endpoint.plug()
+        if not self._meter.link_up:
+            self._endpoint.unplug()
         self._started_at = self._clock.now()
         self._thread.start()
         return self._endpoint.url
