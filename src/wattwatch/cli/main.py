@@ -15,6 +15,8 @@ COMMANDS: Final[dict[str, str]] = {
     "check-config": "wattwatch.cli.check_config:command",
     "decode": "wattwatch.cli.decode:command",
     "simulate": "wattwatch.cli.simulate:command",
+    "tag-run": "wattwatch.cli.tag_run:command",
+    "runs": "wattwatch.cli.runs:command",
 }
 """Command name to `module:attribute`; modules are imported only when their command runs."""
 

@@ -15,8 +15,9 @@ from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
 from wattwatch.runs.evaluate import Evaluator
 from wattwatch.runs.figures import NodeFacts, RunHistory
 from wattwatch.runs.journal import Journal, Opened
-from wattwatch.runs.keeper import Keeper, keeper_lives
+from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
+from wattwatch.runs.local import bury
 from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp
 from wattwatch.runs.samples import final_samples, progress_samples
 
@@ -200,7 +201,7 @@ class RunService:
         now = self._journal.now()
         for run in self._ledger.runs():
             if not self._is_mine(run):
-                self._bury(run)
+                bury(run, self._ledger, self._journal)
             elif run.final_at is None:
                 self._open_or_pending.add(run.run_id)
                 self._adopt(run, now)
@@ -209,11 +210,6 @@ class RunService:
 
     def _is_mine(self, run: Run) -> bool:
         return run.keeper == (self._keeper.identity if self._keeper else "")
-
-    def _bury(self, run: Run) -> None:
-        """End a run whose process died without ending it, at the last that is known of it."""
-        if run.is_open and run.keeper and not keeper_lives(self._ledger.path.parent, run.keeper):
-            self._journal.end(run, RunState.LOST, None, run.last_event or run.start)
 
     def _adopt(self, run: Run, now: Stamp) -> None:
         """An open run of this daemon's last process: its owner may come back, but not over a reboot."""
