@@ -74,8 +74,7 @@ def duration_text(seconds: float) -> str:
     for unit, factor in _UNITS.items():
         if seconds >= factor and (seconds / factor).is_integer():
             return f"{seconds / factor:.0f}{unit}"
-    in_milliseconds = seconds * 1000
-    return f"{in_milliseconds:.0f}ms" if in_milliseconds.is_integer() else f"{seconds!r}s"
+    return f"{seconds * 1000:.3f}".rstrip("0").rstrip(".") + "ms"
 
 
 def _size_text(size_bytes: int) -> str:
@@ -115,7 +114,8 @@ def _number(value: Any) -> float:
 
 
 def _duration(value: Any) -> float:
-    return seconds_from_text(value if isinstance(value, str) else str(value))
+    # Whole microseconds: 3088.537 s and 3088537ms are the same duration.
+    return round(seconds_from_text(value if isinstance(value, str) else str(value)), 6)
 
 
 def _size(value: Any) -> int:
