@@ -29,7 +29,7 @@ def wants_openmetrics(accept: str) -> bool:
     """Whether an Accept header asks for OpenMetrics; nonsense gets the plain text format."""
     try:
         _, content_type = choose_encoder(accept)
-    except ValueError:
+    except (ValueError, TypeError):  # the library compares whatever stands for a version
         return False
     return content_type.startswith("application/openmetrics-text")
 
