@@ -135,6 +135,15 @@ def test_contradictions_and_end_marks_are_in_the_object_and_no_failure() -> None
     assert decoded["problems"] == ["power_mismatch"]
 
 
+def test_the_example_of_the_help_works(tmp_path: Path) -> None:
+    (tmp_path / "capture.hex").write_text(GOOD.hex())
+    program = [sys.executable, "-c", "from wattwatch.cli.main import run; run()"]
+    told = subprocess.run([*program, "decode", "--help"], capture_output=True, text=True, check=True).stdout
+    example = told.partition("Example: wattwatch ")[2].split()
+    done = subprocess.run([*program, *example], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert json.loads(done.stdout)["model"] == "UM24C"
+
+
 @pytest.mark.parametrize("nothing", [b"", b"\n \n", b"\xef\xbb\xbf"])
 def test_nothing_to_decode_is_an_error(nothing: bytes) -> None:
     objects, errors, status = decode(standard_input=nothing)

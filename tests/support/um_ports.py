@@ -57,6 +57,19 @@ def hanging_up(master: int, received: bytes) -> None:
     raise EOFError(master, received)
 
 
+def flooding(noise: bytes) -> Behaviour:
+    """Never stops sending once it was asked, at any pace the reader takes."""
+
+    def behave(master: int, received: bytes) -> None:
+        del received
+        os.set_blocking(master, False)
+        while select.select([], [master], [], 0.2)[1]:
+            with contextlib.suppress(BlockingIOError):
+                os.write(master, noise)
+
+    return behave
+
+
 def silent(master: int, received: bytes) -> None:
     """Takes everything and answers nothing."""
     del master, received

@@ -9,7 +9,7 @@ from wattwatch.errors import FrameError
 from wattwatch.sources.um.capture import decode_capture, frame_object, read_capture
 
 
-@click.command(epilog="Example: wattwatch decode capture.hex | jq .power_watts")
+@click.command("decode", epilog="\b\nExample: wattwatch decode capture.hex")
 @click.argument("source", metavar="[HEX|FILE|-]", default="-")
 def command(source: str) -> None:
     """Decode captured UM24C, UM25C and UM34C frames.

@@ -9,7 +9,7 @@ from wattwatch.sources.um.simulator_faults import FaultKind
 from wattwatch.sources.um.simulator_server import MODEL_NAMES, SimulatorSettings, serve
 
 
-@click.group()
+@click.group("simulate")
 def command() -> None:
     """Serve a simulated meter. Whatever is read from it is marked `simulated`.
 
@@ -18,8 +18,7 @@ def command() -> None:
 
 
 @command.command(
-    epilog="Example: wattwatch simulate um24c --profile constant --watts 5 --fault hang-up@60:10 "
-    "--pty /tmp/meter --truth truth.csv"
+    "um24c", epilog="\b\nExample: wattwatch simulate um24c --profile training --fault hang-up@60:10"
 )
 @click.option(
     "--model", type=click.Choice(MODEL_NAMES), default="um24c", show_default=True, help="Which meter."
@@ -63,7 +62,8 @@ def command() -> None:
     "faults",
     multiple=True,
     metavar="KIND@TIME[:FOR]",
-    help="What goes wrong, when (seconds after the start) and for how long (default 5 s); may be repeated. "
+    help="What goes wrong, when (seconds after the start) and for how long (default 5 s; a group "
+    "change or reset stays); may be repeated. "
     f"KIND: {', '.join(FaultKind)}.",
 )
 @click.option("--pty", type=click.Path(path_type=Path), metavar="LINK", help="Serve on a serial port here.")

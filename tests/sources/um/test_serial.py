@@ -18,10 +18,12 @@ import serial
 import serial.rfc2217
 
 from support.um_frames import frame
-from support.um_ports import answering, hanging_up, pty_port, silent
+from support.um_ports import answering, flooding, hanging_up, pty_port, silent
 from wattwatch.clock import SystemClock
 from wattwatch.errors import SourceUnavailable, SourceUnsupported
 from wattwatch.reading import seconds_between
+from wattwatch.sources import open_source
+from wattwatch.sources.base import UmSpec
 from wattwatch.sources.um.serial import SerialTransport, open_serial
 from wattwatch.sources.um.serial_errors import explain_open
 
@@ -100,6 +102,41 @@ def test_a_hang_up_is_seen_as_one_and_at_once() -> None:
         with pytest.raises(SourceUnavailable, match="connection was lost") as caught:
             transport.exchange(F0, 130, 60.0)  # far beyond the test's own time limit would it wait
         assert caught.value.reason == "hangup"
+
+
+@pytest.mark.parametrize("noise", [b"\0" * 512, b"\x09\x63" * 256, b"$GPGGA,123519\r\n"])
+def test_garbage_for_ever_is_told_as_that(noise: bytes) -> None:
+    with pty_port(flooding(noise)) as url:
+        meter = open_source(UmSpec(url=url, deadline_seconds=1.0), SystemClock())
+        for _ in range(2):
+            with pytest.raises(SourceUnavailable) as caught:
+                meter.read()
+            assert caught.value.reason in {"garbage", "invalid"}
+            assert "\n" not in str(caught.value)
+        meter.close()
+
+
+def test_without_pyserial_the_extra_is_named() -> None:
+    program = (
+        "import sys; sys.modules['serial'] = None\n"
+        "from wattwatch.clock import SystemClock\n"
+        "from wattwatch.errors import MissingExtra\n"
+        "from wattwatch.sources import open_source\n"
+        "from wattwatch.sources.base import UmSpec\n"
+        "for _ in range(2):\n"
+        "    try: open_source(UmSpec(url='/dev/rfcomm0'), SystemClock())\n"
+        "    except MissingExtra as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.count("pip install 'wattwatch[serial]'") == 2
+
+
+@pytest.mark.parametrize("module", ["meter", "simulator_server", "capture"])
+def test_pyserial_psutil_and_click_are_not_imported_by(module: str) -> None:
+    heavy = {"serial", "psutil", "click"}
+    program = f"import sys, wattwatch.sources.um.{module}; print(*{heavy} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_close_from_another_thread_ends_a_blocked_exchange() -> None:
