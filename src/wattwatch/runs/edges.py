@@ -47,16 +47,12 @@ class Growth:
 
 def edge_channels(channels: Iterable[Channel], power_id: str | None, meter: str) -> EdgeChannels:
     """The host's CPU and network counters, and the groups of the meter, among all channels."""
-    host = [channel for channel in channels if channel.source == _HOST]
+    by_id = {channel.id: channel for channel in channels}  # one may be there in two qualities
+    host = [channel for channel in by_id.values() if channel.source == _HOST]
     cpu = {c.id: c.zone.removeprefix("cpu-") for c in host if c.quantity == "cpu_seconds"}
     network = tuple(c.id for c in host if c.quantity == "network_bytes")
-    groups = tuple(
-        channel.id
-        for channel in channels
-        if channel.source == meter
-        and channel.zone.startswith("group-")
-        and channel.quantity == "energy_joules"
-    )
+    own = [channel for channel in by_id.values() if channel.source == meter]
+    groups = tuple(c.id for c in own if c.zone.startswith("group-") and c.quantity == "energy_joules")
     return EdgeChannels(power_id, cpu, network, groups)
 
 

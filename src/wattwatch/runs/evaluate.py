@@ -22,6 +22,7 @@ OBSERVER_CHANNEL: Final = "self/process/cpu_seconds"
 _MARK_LAG_SECONDS: Final = 1.0  # a phase mark may come that late and still lower no counter
 _BOOT_END_SECONDS: Final = 1e12  # later than any instant of a boot, and microseconds still fit in 64 bits
 _MICROSECONDS: Final = 1_000_000
+_NO_CHANNELS: Final = EdgeChannels(None, {}, (), ())
 
 
 @dataclass(slots=True)
@@ -55,7 +56,7 @@ class _Look:
     now: Stamp
     facts: NodeFacts
     memo: _RunMemo
-    channels: EdgeChannels
+    channels: EdgeChannels = _NO_CHANNELS  # named where edges are looked at
 
 
 class Evaluator:
@@ -95,7 +96,8 @@ class Evaluator:
 
     def figures(self, run: Run, now: Stamp, facts: NodeFacts) -> RunFigures:
         """Figures of a run as they are now; of one that runs, up to now."""
-        look = self._look(run, now, facts)
+        channels = edge_channels(self._history.channels(), facts.power_id, facts.meter)
+        look = replace(self._look(run, now, facts), channels=channels)
         pieces = partition(run.windows, now)
         phases: dict[str, Figures] = {}
         whole: Figures | None = None
@@ -128,8 +130,7 @@ class Evaluator:
         memo = self._memos.setdefault(run.run_id, _RunMemo(EdgeReader(self._history)))
         if memo.zone is None:
             memo.zone = self._hottest_zone(run.start.at, facts)
-        channels = edge_channels(self._history.channels(), facts.power_id, facts.meter)
-        return _Look(run, now, facts, memo, channels)
+        return _Look(run, now, facts, memo)
 
     def _hottest_zone(self, at: Instant, facts: NodeFacts) -> Channel | None:
         zones = preferred_zones(self._history.channels(), facts.meter)

@@ -29,7 +29,7 @@ from wattwatch.runs.run import (
 _TOKEN_BYTES: Final = 16
 _FUTURE_SECONDS: Final = 1.0
 _OPEN_RUNS: Final = 100
-_WINDOWS: Final = 10_000
+_WINDOWS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -42,10 +42,10 @@ CREATE INDEX IF NOT EXISTS events_by_run ON events (run_id, kind);
 """
 _INSERT: Final = "INSERT OR IGNORE INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
 # Results are large and seldom wanted: the fold needs only to know that there is one.
-_EVENTS: Final = """
+_NEW_EVENTS: Final = """
 SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds,
        CASE kind WHEN 'result' THEN '{}' ELSE data END
-FROM events WHERE run_id IN (SELECT run_id FROM events WHERE seq > ?) ORDER BY run_id
+FROM events WHERE seq > ? ORDER BY run_id, seq
 """
 _EVENTS_OF_RUN: Final = """
 SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds,
@@ -68,6 +68,7 @@ class Ledger:
         self._lock = RLock()
         self._last_seq = 0
         self._runs: dict[str, Run] = {}
+        self._events_of_open: dict[str, dict[str, Event]] = {}
         self._unwritten: list[Event] = []
         self._failure = ""
         self._database = _open(path)
@@ -148,21 +149,27 @@ class Ledger:
         try:
             last_seq = self._database.execute(_LAST_SEQ).fetchone()[0]
             if last_seq != self._last_seq:
-                rows = self._database.execute(_EVENTS, (self._last_seq,))
-                for run_id, of_run in groupby(map(_event, rows), key=_run_id):
-                    self._fold(run_id, list(of_run))
+                rows = self._database.execute(_NEW_EVENTS, (self._last_seq,))
+                for run_id, new in groupby(map(_event, rows), key=_run_id):
+                    self._fold(run_id, new)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {error}") from error
         self._last_seq = last_seq
         for run_id in {event.run_id for event in self._unwritten}:
-            rows = self._database.execute(_EVENTS_OF_RUN, (run_id,))
-            self._fold(run_id, list(map(_event, rows)))
+            self._fold(run_id, (event for event in self._unwritten if event.run_id == run_id))
 
-    def _fold(self, run_id: str, events: list[Event]) -> None:
-        waiting = [event for event in self._unwritten if event.run_id == run_id]
-        run = fold_run(list({event.event_id: event for event in (*events, *waiting)}.values()))
+    def _fold(self, run_id: str, new: Iterable[Event]) -> None:
+        """Tell a run anew; the events of a run that goes on are kept, for it will be told often."""
+        events = self._events_of_open.pop(run_id, None)
+        if events is None:
+            known = self._database.execute(_EVENTS_OF_RUN, (run_id,)) if run_id in self._runs else ()
+            events = {event.event_id: event for event in map(_event, known)}
+        events |= {event.event_id: event for event in new}
+        run = fold_run(list(events.values()))
         if run is not None:
             self._runs[run_id] = run
+        if run is None or run.is_open:
+            self._events_of_open[run_id] = events
 
 
 def _run_id(event: Event) -> str:

@@ -66,12 +66,13 @@ class GaugeMemo:
     def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> GaugeFigures:
         """Figures of every reading before `end`."""
         for span in slices(self.until, end):
-            inside = [reading for reading in history.readings(channel_id, span) if _is_within(reading, span)]
+            readings = list(history.readings(channel_id, span))
+            inside = [reading for reading in readings if _is_within(reading, span)]
             self.figures += gauge_figures(inside)
-            if span.end != end:
-                self.until = span.end
-            elif inside:  # more readings may still come that are earlier than this end
-                self.until = inside[-1].at.plus(_MICROSECOND)
+            if not _is_passed(readings, span):  # more readings may still come that are in it
+                self.until = inside[-1].at.plus(_MICROSECOND) if inside else self.until
+                break
+            self.until = span.end
         return self.figures
 
 
@@ -88,14 +89,21 @@ class GrowthMemo:
         for span in slices(self.until, end):
             readings = list(history.readings(channel_id, span))
             inside = [reading.at for reading in readings if _is_within(reading, span)]
-            settled = inside[-1] if inside else span.start
+            is_passed = _is_passed(readings, span)
+            settled = span.end if is_passed else inside[-1] if inside else span.start
             if readings:
                 self.growth = (self.growth or 0.0) + counter_growth(readings, span.start, settled)
             self.until = settled
-            rest = counter_growth(readings, settled, span.end)
-            if span.end not in (settled, end):
-                self.growth, self.until = (self.growth or 0.0) + rest, span.end
+            if not is_passed:  # the step over its end will be known when the next reading is there
+                rest = counter_growth(readings, settled, span.end)
+                break
         return None if self.growth is None else self.growth + rest
+
+
+def _is_passed(readings: list[Reading], span: Span) -> bool:
+    """Whether there is a reading at the end of a span or later: then none comes that is in it."""
+    last = readings[-1].at if readings else span.start
+    return last.boot_id == span.end.boot_id and last.boot_seconds >= span.end.boot_seconds
 
 
 def _is_within(reading: Reading, span: Span) -> bool:
