@@ -39,6 +39,7 @@ class StoreHealth:
     bytes: int
     last_commit: Instant | None
     degraded: str = ""
+    damaged: str = ""  # name of the file that a damaged database was moved to, if this process found one
 
 
 @dataclass(frozen=True, slots=True)
