@@ -12,6 +12,7 @@ from wattwatch.runs.document import NO_SOURCE
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.run import RunConflict, RunRequest, RunState
+from wattwatch.runs.service import open_run_service
 
 KEYS = [
     "run_id", "name", "experiment", "phase", "command", "exit_status", "state", "started_at", "ended_at",
@@ -470,6 +471,20 @@ def test_a_ledger_of_several_processes(tmp_path: Path) -> None:
     first.end("m", RunState.SUCCEEDED, 0)
     first.close()  # nobody goes on measuring: the result is sealed as it is
     assert (Ledger(node.path).result("m") or {})["completeness"] == "final"
+
+
+def test_services_that_share_a_file_know_their_own_runs(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path)
+    path = tmp_path / "local.db"
+    one, other = (open_run_service(path, node.history, node.clock, node.facts, shared=True) for _ in range(2))
+    one.start(RunRequest("r"))
+    node.play(2)
+    one.end("r", RunState.SUCCEEDED, 0)
+    assert other.get("r")["completeness"] == "incomplete"
+    one.close()
+    assert other.get("r")["nodes"][0]["energy_joules"] == pytest.approx(10.0)
+    other.close()
+    assert list(tmp_path.glob("keeper-*")) == []
 
 
 def test_a_run_whose_process_was_killed_is_buried_by_the_next(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
-from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp
+from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp, UlidMaker
 from wattwatch.runs.samples import final_samples, progress_samples
 
 logger = logging.getLogger("wattwatch.runs")
@@ -307,6 +308,20 @@ class RunService:
             self._evaluator.seconds_between(run.start, run.end or now),
         )
         return run_document(run, times, figures, self._facts, completeness)
+
+
+def open_run_service(
+    path: Path, history: RunHistory, clock: Clock, facts: NodeFacts, *, shared: bool = False
+) -> RunService:
+    """The run service of a ledger file; `shared` if other processes measure runs into it as well.
+
+    Raises StoreError if the file cannot be opened.
+    """
+    ledger = Ledger(path)
+    if not shared:
+        return RunService(ledger, history, clock, facts)
+    new_id = UlidMaker(lambda: clock.now().boot_seconds + clock.wall().unix_minus_boot_seconds)
+    return RunService(ledger, history, clock, facts, keeper=Keeper(path.parent, new_id()))
 
 
 def _is_over(shown: _Shown, boot_seconds: float) -> bool:
