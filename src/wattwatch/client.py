@@ -17,6 +17,7 @@ SOCKET_NAME: Final = "wattwatch.sock"
 SYSTEM_SOCKET: Final = Path("/run/wattwatch") / SOCKET_NAME
 _UNIX: Final = "unix:"
 _DEFAULT_PORT: Final = 9816
+_PIECE_BYTES: Final = 64 * 1024
 _JOIN_GROUP: Final = "sudo usermod -aG wattwatch $USER, then log in again"
 _START: Final = "start it with `wattwatch daemon` or `sudo systemctl start wattwatch`"
 
@@ -70,11 +71,11 @@ class Client:
         self, method: str, path: str, body: bytes | None
     ) -> tuple["_Connection", http.client.HTTPResponse]:
         connection = _Connection(self._place, self._deadline_seconds)
-        headers = {"Accept": "*/*", "Connection": "close"}
+        headers: dict[str, str | bytes] = {"Accept": "*/*", "Connection": "close"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers["Authorization"] = f"Bearer {self._token}".encode()
         try:
             connection.request(method, path, body, headers)
             return connection, connection.getresponse()
@@ -108,12 +109,15 @@ class LineStream:
         self.close()
 
     def __iter__(self) -> Iterator[Any]:
-        while line := self._line():
-            yield json.loads(line)
+        unfinished = b""
+        while piece := self._piece():
+            *lines, unfinished = (unfinished + piece).split(b"\n")
+            yield from (json.loads(line) for line in lines)
 
-    def _line(self) -> bytes:
+    def _piece(self) -> bytes:
+        """What has come, empty at the end. (`readline` of http.client takes a broken chunk for the end.)"""
         try:
-            return b"" if self._closed else self._response.readline()
+            return b"" if self._closed else self._response.read1(_PIECE_BYTES)
         except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
             # ValueError and AttributeError: http.client, when the file is closed under it by close().
             if self._closed:

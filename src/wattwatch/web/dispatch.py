@@ -47,7 +47,8 @@ class Guard:
         expected = read_token(self.token_file)
         is_bearer = authorization.lower().startswith(_BEARER)
         given = authorization[len(_BEARER) :].strip() if is_bearer else ""
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace")):
+        # Header bytes were read as ISO 8859-1; these are again those that were sent.
+        if not hmac.compare_digest(given.encode("iso-8859-1", "replace"), expected.encode()):
             cause = "send `Authorization: Bearer TOKEN` with the token of [server] token_file"
             raise Problem(HTTPStatus.UNAUTHORIZED, cause)
 
