@@ -18,6 +18,7 @@ SYSTEM_SOCKET: Final = Path("/run/wattwatch") / SOCKET_NAME
 _UNIX: Final = "unix:"
 _DEFAULT_PORT: Final = 9816
 _PIECE_BYTES: Final = 64 * 1024
+_LONGEST_CAUSE: Final = 200
 _JOIN_GROUP: Final = "sudo usermod -aG wattwatch $USER, then log in again"
 _START: Final = "start it with `wattwatch daemon` or `sudo systemctl start wattwatch`"
 
@@ -212,7 +213,8 @@ def _cause(place: _Place, error: Exception, deadline_seconds: float) -> str:
             return f"no answer from {place} within {deadline_seconds:g} s: is that daemon stuck?"
         case socket.gaierror():
             return f"unknown host {place.host!r}: check the name"
-    return f"talking to {place} failed: {str(error) or type(error).__name__}; is it a wattwatch daemon?"
+    said = " ".join(str(error).split())[:_LONGEST_CAUSE] or type(error).__name__
+    return f"talking to {place} failed: {said}; is it a wattwatch daemon?"
 
 
 def _refused(place: _Place) -> str:
