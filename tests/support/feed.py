@@ -68,8 +68,8 @@ class Feed:
             batches += (self._meter(at), self._thermal(at + 0.03), self._host(at + 0.05))
         self.boot_seconds += 1.0
         self.sent += batches
-        at = Instant(self.boot_id, round(self.boot_seconds, 6))
-        return Commit(at, WALL, tuple(batches), counters=self._counters())
+        end = Instant(self.boot_id, round(self.boot_seconds, 6))
+        return Commit(end, WALL, tuple(batches), counters=self._counters())
 
     def _batch(
         self,

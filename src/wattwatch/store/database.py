@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from wattwatch.store.segment import BootTimes, Layout, Layouts, Rows, Segment, m
 
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _PRIMARY_CODE: Final = 0xFF
+_PAGE_WASTE: Final = 2  # a column of more than half a page has the page for itself
 
 _BOOT_SQL: Final = """
 INSERT INTO boots (boot_id, first_us, last_us, offset_seconds, synchronised_offset_seconds)
@@ -26,6 +28,8 @@ last_us = coalesce(max(last_us, excluded.last_us), last_us, excluded.last_us),
 offset_seconds = excluded.offset_seconds, synchronised_offset_seconds =
 coalesce(excluded.synchronised_offset_seconds, synchronised_offset_seconds)
 """
+
+_EncodedRows = tuple[Layout, Rows, list[bytes]]
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -60,24 +64,39 @@ class Database:
                 self._keep_boot(boot)
             self._keep_meta("state", state)
 
+    def fold_log(self) -> None:
+        """Move the write-ahead log into the file and give its space back, if that is possible now."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def write(self, segment: Segment, bounds: Bounds) -> bool:
         """A segment as chunks, in one transaction with the note that it is here; what is over bounds goes.
 
         True if chunks went.
         """
         encoded = [(layout, rows, _encoded(layout, rows)) for layout, rows in segment.rows.items()]
-        with transaction(self._connection):
-            boot = self._keep_boot(segment.boot)
-            for layout, rows, columns in encoded:
-                self._write_chunk(segment.number, (self._id_of(layout), boot), rows, columns)
-            self._write_gaps(segment, boot)
-            self._keep_meta("consumed_segment", segment.number)
-            self._keep_meta("state", segment.state)
-            forgotten = prune(self._connection, bounds)
+        try:
+            with transaction(self._connection):
+                forgotten = prune(self._connection, bounds, _PAGE_WASTE * _bytes(encoded))
+                self._forget(forgotten.layouts)
+                self._write(segment, encoded)
+        except sqlite3.Error:
+            self._ids.clear()  # what was looked up in a transaction that is undone may not be there
+            raise
         shrink(self._connection, bounds)
-        for layout in [layout for layout, number in self._ids.items() if number in forgotten.layouts]:
-            del self._ids[layout]
         return forgotten.chunks > 0
+
+    def _forget(self, layouts: frozenset[int]) -> None:
+        for layout in [layout for layout, number in self._ids.items() if number in layouts]:
+            del self._ids[layout]
+
+    def _write(self, segment: Segment, encoded: list[_EncodedRows]) -> None:
+        boot = self._keep_boot(segment.boot)
+        for layout, rows, columns in encoded:
+            self._write_chunk(segment.number, (self._id_of(layout), boot), rows, columns)
+        self._write_gaps(segment, boot)
+        self._keep_meta("consumed_segment", segment.number)
+        self._keep_meta("state", segment.state)
 
     def _keep_meta(self, key: str, value: bytes | int) -> None:
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
@@ -127,3 +146,7 @@ class Database:
 def _encoded(layout: Layout, rows: Rows) -> list[bytes]:
     values = (encode_floats(rows.column(position)) for position in range(len(layout.channels)))
     return [encode_times(rows.times_us), *values]
+
+
+def _bytes(encoded: list[_EncodedRows]) -> int:
+    return sum(len(column) for _, _, columns in encoded for column in columns)

@@ -11,7 +11,7 @@ from wattwatch.clock import Clock
 from wattwatch.errors import StoreError
 from wattwatch.store.base import Commit
 from wattwatch.store.database import Database, is_damage
-from wattwatch.store.files import Opened, move_aside, open_database
+from wattwatch.store.files import Opened, bytes_on_disk, move_aside, open_database
 from wattwatch.store.prune import Bounds
 from wattwatch.store.recent import Recent, Row
 from wattwatch.store.segment import BootTimes, Layouts, Segment, instant_of
@@ -74,12 +74,19 @@ class Disk:
 
     def begin_tail(self) -> None:
         """Begin the tail file of the active segment."""
-        segment = self._recent.active
+        if (writer := self._new_tail(self._recent.active.number)) is not None:
+            self._write_to(writer)
+
+    def _new_tail(self, number: int) -> TailWriter | None:
+        path = tail_path(self._path, number)
         try:
-            writer = TailWriter(tail_path(self._path, segment.number), self._recent.boot, self._recent.book)
+            return TailWriter(path, self._recent.boot, self._recent.book)
         except OSError as error:
-            self._degrade(str(error))
-            return
+            self._degrade(f"{path}: {error.strerror}")
+            return None
+
+    def _write_to(self, writer: TailWriter) -> None:
+        segment = self._recent.active
         segment.in_file = True
         self._tails[segment.number] = (segment, writer)
 
@@ -100,7 +107,7 @@ class Disk:
             _, writer = self._tails.pop(segment.number)
             segment.in_file = False
         writer.close()
-        self._degrade(str(error))
+        self._degrade(f"{writer.path}: {error.strerror}")
 
     def _degrade(self, reason: str) -> None:
         if not self.trouble:
@@ -142,9 +149,10 @@ class Disk:
         if self.database is None:
             self._take(open_database(self._path, self._layouts, self._limits.checkpoint_pages, self._utc()))
         with self._lock:
-            if self._recent.active.number not in self._tails:
+            active = self._recent.active.number
+            if active not in self._tails and (writer := self._new_tail(active + 1)) is not None:
                 self._recent.seal()
-                self.begin_tail()
+                self._write_to(writer)
         self.compact()
 
     def report(self, error: sqlite3.Error) -> bool:
@@ -207,9 +215,10 @@ class Disk:
             try:
                 if self.database.write(segment, self._bounds()):
                     self._restrict(self.database.reader.boots())
-            except sqlite3.Error as error:
-                if not is_damage(error):
+            except (sqlite3.Error, OSError) as error:
+                if isinstance(error, OSError) or not is_damage(error):
                     self._degrade(f"{self._path}: {error}")
+                    self.database.fold_log()  # on a full disk this gives room
                     return False
                 self._replace(str(error))
             else:
@@ -225,9 +234,9 @@ class Disk:
             boot = self._recent.boot
             now = instant_of(boot.boot_id, boot.last_us or 0)
             oldest_us = self._recent.boots.oldest_us(now, self._limits.retention_seconds)
-            tail_bytes = sum(writer.bytes for _, writer in self._tails.values())
-        log_bytes = 2 * self._limits.checkpoint_pages * _PAGE_BYTES  # it may overshoot
-        return Bounds(self._limits.max_bytes - tail_bytes - log_bytes, oldest_us)
+        # Log and tail files will be as large again as they are now.
+        other_bytes = bytes_on_disk(self._path) - self._path.stat().st_size
+        return Bounds(self._limits.max_bytes - other_bytes, oldest_us)
 
     def _replace(self, reason: str) -> None:
         """Move a damaged database aside and go on with a new one."""

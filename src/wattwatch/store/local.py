@@ -140,7 +140,7 @@ class LocalStore:
         self._recent.seal()
         self._disk.begin_tail()
         if self._disk.trouble and (lost := self._recent.shed()):
-            logger.error("store: %d minutes were more than memory holds", len(lost))
+            logger.error("store: %d commits are lost, memory holds about an hour", lost)
         return True
 
     def _note_due(self, at_seconds: float) -> bool:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from wattwatch.store.schema import COLUMNS_PER_CHUNK
 
-_CHUNKS_AT_ONCE: Final = 128
-_CHUNKS_FOR_ROOM: Final = 16
-_VACUUM_PAGES: Final = 256
+_CHUNKS_AT_ONCE: Final = 256  # what goes passes through the write-ahead log, too
+_AFTER_ALL: Final = 2**62
+_VACUUM_PAGES, _VACUUM_MOST_PAGES, _VACUUM_PART = 16, 1024, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,11 @@ class Forgotten:
     layouts: frozenset[int] = frozenset()
 
 
-def prune(connection: sqlite3.Connection, bounds: Bounds) -> Forgotten:
-    """Drop chunks that are over bounds, oldest first; to be called within a transaction."""
+def prune(connection: sqlite3.Connection, bounds: Bounds, coming_bytes: int) -> Forgotten:
+    """Drop chunks, oldest first, until what is coming fits the bounds; to be called within a transaction."""
     dropped = _drop(connection, _too_old(connection, bounds.oldest_us))
-    while _used_bytes(connection) > bounds.bytes:
-        more = _drop(connection, _last_of_oldest(connection))
-        if not more:
+    while dropped < _CHUNKS_AT_ONCE and _used_bytes(connection) + coming_bytes > bounds.bytes:
+        if not (more := _drop(connection, _oldest(connection))):
             break
         dropped += more
     return Forgotten(dropped, _drop_orphans(connection)) if dropped else Forgotten(0)
@@ -40,8 +39,12 @@ def prune(connection: sqlite3.Connection, bounds: Bounds) -> Forgotten:
 
 def shrink(connection: sqlite3.Connection, bounds: Bounds) -> None:
     """Give free pages back if the file is larger than it may be: after its bound was lowered."""
-    if _pragma(connection, "page_count") * _pragma(connection, "page_size") > bounds.bytes:
-        connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+    excess_bytes = _pragma(connection, "page_count") * _pragma(connection, "page_size") - bounds.bytes
+    if excess_bytes > 0:
+        # A part each time: every page that moves goes through the write-ahead log. (`execute` would stop
+        # after the first page.)
+        pages = excess_bytes // _pragma(connection, "page_size") // _VACUUM_PART + _VACUUM_PAGES
+        connection.executescript(f"PRAGMA incremental_vacuum({min(pages, _VACUUM_MOST_PAGES)})")
 
 
 def _too_old(connection: sqlite3.Connection, oldest_us: dict[str, int]) -> int:
@@ -58,10 +61,9 @@ def _too_old(connection: sqlite3.Connection, oldest_us: dict[str, int]) -> int:
     return last_id
 
 
-def _last_of_oldest(connection: sqlite3.Connection) -> int:
-    sql = "SELECT max(id) FROM (SELECT id FROM chunks ORDER BY id LIMIT ?)"
-    last_id: int | None = connection.execute(sql, (_CHUNKS_FOR_ROOM,)).fetchone()[0]
-    return last_id or 0
+def _oldest(connection: sqlite3.Connection) -> int:
+    chunk_id: int | None = connection.execute("SELECT min(id) FROM chunks").fetchone()[0]
+    return chunk_id or 0
 
 
 def _drop(connection: sqlite3.Connection, last_id: int) -> int:
@@ -74,7 +76,7 @@ def _drop(connection: sqlite3.Connection, last_id: int) -> int:
 def _drop_orphans(connection: sqlite3.Connection) -> frozenset[int]:
     """Drop gaps older than the oldest chunk, extents of boots, and layouts of which no chunk is left."""
     oldest = connection.execute("SELECT segment, boot, start_us FROM chunks ORDER BY id LIMIT 1").fetchone()
-    segment, boot, start_us = oldest or (0, 0, None)
+    segment, boot, start_us = oldest or (_AFTER_ALL, _AFTER_ALL, None)
     connection.execute("DELETE FROM gaps WHERE segment < ?", (segment,))
     connection.execute("UPDATE boots SET first_us = NULL WHERE id < ?", (boot,))
     connection.execute("UPDATE boots SET first_us = ? WHERE id = ?", (start_us, boot))

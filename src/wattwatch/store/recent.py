@@ -77,8 +77,8 @@ class Recent:
         """Forget a segment that is in the database."""
         self._sealed.remove(segment)
 
-    def shed(self) -> list[Segment]:
-        """Let go of rows that are older than memory is for; the segments that no file has are returned."""
+    def shed(self) -> int:
+        """Let go of rows that are older than memory is for; how many commits no file has, and are lost."""
         horizon_us = (self.boot.last_us or 0) - _MEMORY_US
         old = [s for s in self._sealed if not s.parked and self._is_before(s, horizon_us)]
         for segment in old:
@@ -86,7 +86,7 @@ class Recent:
                 segment.park()
             else:
                 self._sealed.remove(segment)
-        return [segment for segment in old if not segment.in_file]
+        return sum(segment.commits for segment in old if not segment.in_file)
 
     def _is_before(self, segment: Segment, horizon_us: int) -> bool:
         boot = segment.boot

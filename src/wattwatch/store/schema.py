@@ -74,11 +74,13 @@ def connect(path: Path, checkpoint_pages: int) -> sqlite3.Connection:
     """A connection in autocommit, for any thread that holds its lock; sqlite3.Error if there is none."""
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # both count only for a new file
+        if not connection.execute("PRAGMA page_count").fetchone()[0]:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a tail file is deleted on the strength of a commit
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}")
+        connection.execute(f"PRAGMA journal_size_limit = {checkpoint_pages * _PAGE_BYTES}")
         connection.execute("PRAGMA cache_size = -512")  # kB; a daemon on a small machine
     except sqlite3.Error:
         connection.close()
