@@ -42,7 +42,8 @@ def test_no_text_is_half_an_address(text: str) -> None:
     else:
         line = "expected HOST:PORT"
         assert 0 <= port <= 65535
-        assert "[" not in host.strip("[]")
+        assert (":" in host) == text.startswith("[")
+        assert not set(host) & set("[] \n")
     assert line.startswith("expected HOST:PORT")
 
 

@@ -5,6 +5,7 @@ import errno
 import grp
 import logging
 import os
+import re
 import socket
 import stat
 from pathlib import Path
@@ -18,18 +19,16 @@ SOCKET_GROUP: Final = "wattwatch"
 _SOCKET_MODE: Final = 0o660
 _BACKLOG: Final = 64
 _HIGHEST_PORT: Final = 65535
+_LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f]*:[0-9A-Fa-f:.]*)\]|([A-Za-z0-9._-]*)):([0-9]{1,5})")
 _EXPECTED: Final = "expected HOST:PORT such as 127.0.0.1:9816 or [::1]:9816"
 
 
 def parse_listen(text: str) -> tuple[str, int]:
     """Host and port of `127.0.0.1:9816`, `[::1]:9816` or `:9816` (all addresses); ValueError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isascii() or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+    match = _LISTEN.fullmatch(text)
+    if match is None or int(match[3]) > _HIGHEST_PORT:
         raise ValueError(f"{_EXPECTED}, got {text!r}")
-    bracketed = host.startswith("[") and host.endswith("]")
-    if bracketed != (":" in host) or host != host.strip():
-        raise ValueError(f"{_EXPECTED}, got {text!r}")
-    return host.strip("[]"), int(port)
+    return match[1] or match[2], int(match[3])
 
 
 def host_port(host: str, port: int) -> str:
