@@ -115,6 +115,19 @@ def written(directory: Path, writes: WritesOf, hours: float, hertz: int, chunk_s
     )
 
 
+def written_in_real_time(directory: Path, writes: WritesOf, seconds: int) -> None:
+    """A commit each second of the wall clock: the file system's own habits are in it, too."""
+    store, feed = opened(directory / "realtime.db"), Feed()
+    syncfs(directory)
+    before, started = writes(), time.monotonic()
+    for second in range(seconds):
+        store.append(feed.commit())
+        time.sleep(max(0.0, started + second + 1 - time.monotonic()))
+    device_bytes = writes() - before
+    store.close()
+    print(f"{seconds} s in real time: {device_bytes / seconds * DAY_SECONDS / 1e6:.0f} MB/day written")
+
+
 def queried(directory: Path, samples: int) -> None:
     """Ten minutes of one channel in the middle of many samples, with a fresh store and a warm one."""
     path = directory / "large.db"
@@ -146,6 +159,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the embedded store.")
     parser.add_argument("--hours", type=float, default=1.0, help="simulated, of each row")
     parser.add_argument("--samples", type=int, default=10_000_000, help="for the query; 0 leaves it out")
+    parser.add_argument(
+        "--realtime", type=int, default=0, metavar="SECONDS", help="and in real time, so long"
+    )
     parser.add_argument("--sweep", action="store_true", help="other lengths of a chunk and 10 Hz too")
     options = parser.parse_args()
     default = local.CHUNK_SECONDS
@@ -159,6 +175,8 @@ def main() -> None:
         for hertz, chunk_seconds in cases:
             print(written(directory, writes, options.hours, hertz, chunk_seconds), flush=True)
         local.CHUNK_SECONDS = default  # type: ignore[misc]
+        if options.realtime:
+            written_in_real_time(directory, writes, options.realtime)
         if options.samples:
             queried(directory, options.samples)
 

@@ -9,10 +9,12 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from support.store import ENERGY, open_store, values
 from wattwatch.store.local import LocalStore
+from wattwatch.store.tailfile import LIVE_DIRECTORY
 
-KILLS = 20
 PARENT_OF_TESTS = Path(__file__).parents[1]
 
 # Each commit is one simulated second on, so that a tail file becomes chunks every 300 commits.
@@ -22,7 +24,9 @@ from itertools import count
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from support.store import commit, open_store
+from wattwatch.store import tailfile
 
+tailfile.LIVE_DIRECTORY = Path(sys.argv[3])
 store = open_store(Path(sys.argv[1]))
 last = store.restored.last_commit
 first = 1 if last is None else round(last.boot_seconds) + 1
@@ -34,9 +38,9 @@ for second in count(first):
 """
 
 
-def killed_child(path: Path, commits: int) -> int:
+def killed_child(path: Path, live: Path, commits: int) -> int:
     """The last second that was acknowledged by a child which was killed when it had made some commits."""
-    command = [sys.executable, "-c", CHILD, str(path), str(PARENT_OF_TESTS)]
+    command = [sys.executable, "-c", CHILD, str(path), str(PARENT_OF_TESTS), str(live)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         acknowledged = child.stdout.read(4 * commits)
@@ -48,17 +52,18 @@ def killed_child(path: Path, commits: int) -> int:
     return last
 
 
-def test_twenty_kills_of_one_store(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("live", "kills"), [(LIVE_DIRECTORY, 20), (Path("/nowhere"), 10)])
+def test_many_kills_of_one_store(tmp_path: Path, live: Path, kills: int) -> None:
     path = tmp_path / "wattwatch.db"
     seed = random.randrange(2**32)
     chosen = random.Random(seed)
     counted = [0.0]
-    for _ in range(KILLS):
-        acknowledged = killed_child(path, chosen.choice((1, 20, 290, 310, 620)) + chosen.randrange(20))
+    for kill in range(1, kills + 1):
+        acknowledged = killed_child(path, live, chosen.choice((1, 20, 290, 310, 620)) + chosen.randrange(20))
         store = open_store(path)
         counted.append(store.restored.counters[ENERGY])
         check(store, acknowledged, f"seed {seed}")
-        if chosen.random() < 0.5:
+        if kill == kills or chosen.random() < 0.5:
             store.close()
         else:  # die here too, before what the child left behind has become chunks
             abandon(store)

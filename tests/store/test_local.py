@@ -3,6 +3,7 @@
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -92,23 +93,22 @@ def same(found: list[Reading], expected: list[Reading]) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_went_in_comes_out(data: st.DataObject) -> None:
-    with TemporaryDirectory() as directory:
+    with TemporaryDirectory() as directory, ExitStack() as last:
         path, model = Path(directory) / "wattwatch.db", Model()
-        store = open_store(path, model.boot_id)
+        store = last.enter_context(closing(open_store(path, model.boot_id)))
         for _ in range(data.draw(st.integers(1, 25))):
             if (event := data.draw(st.sampled_from(("go on",) * 12 + ("restart", "boot")))) != "go on":
-                store.close()
+                last.close()
                 model.boot += event == "boot"
                 if event == "boot":
                     model.seconds, model.last, model.last_commit = 10.0, {}, None
-                store = open_store(path, model.boot_id)
+                store = last.enter_context(closing(open_store(path, model.boot_id)))
                 assert store.restored.last_commit == model.last_commit
                 assert store.restored.last_batches == model.last
             one = draw_commit(data, model)
             model.take(one)
             store.append(one)
         check_spans(data, store, model)
-        store.close()
 
 
 def check_spans(data: st.DataObject, store: LocalStore, model: Model) -> None:

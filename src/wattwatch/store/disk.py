@@ -16,6 +16,7 @@ from wattwatch.store.prune import Bounds
 from wattwatch.store.recent import Recent, Row
 from wattwatch.store.segment import BootTimes, Layouts, Segment, instant_of
 from wattwatch.store.tail import TailWriter, read_tail, tail_path
+from wattwatch.store.tailfile import discard
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class Disk:
             writer.append(commit, rows)
         except OSError as error:
             self._lose(segment, error)
-        return writer.bytes
+        return writer.size_bytes
 
     def _lose(self, segment: Segment, error: OSError) -> None:
         """A file can no longer be relied on: its segment lives in memory until the database has it."""
@@ -194,7 +195,7 @@ class Disk:
         if writer is not None:
             writer.close()
         with suppress(OSError):  # then it is deleted when the store is opened next
-            tail_path(self._path, segment.number).unlink(missing_ok=True)
+            discard(tail_path(self._path, segment.number))
         return True
 
     def _whole(self, segment: Segment) -> Segment:

@@ -14,6 +14,7 @@ from wattwatch.store.counters import CounterBook
 from wattwatch.store.database import Database, is_damage
 from wattwatch.store.segment import BootTimes, Layouts, Segment
 from wattwatch.store.tail import read_tail, tail_numbers, tail_path
+from wattwatch.store.tailfile import discard, read
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def find(path: Path, layouts: Layouts, checkpoint_pages: int, utc_seconds: float
     numbers = tail_numbers(path)
     for number in numbers:
         if number <= opened.facts.consumed_segment:
-            tail_path(path, number).unlink(missing_ok=True)
+            discard(tail_path(path, number))
         elif (read := _read(path, number, layouts, utc_seconds)) is not None:
             segment, book = read
             segments.append(segment)
@@ -118,6 +119,9 @@ def _read(
 ) -> tuple[Segment, CounterBook] | None:
     file = tail_path(path, number)
     try:
+        if not read(file):  # killed before it had written a word
+            discard(file)
+            return None
         tail = read_tail(file, number, layouts)
     except (StoreError, OSError) as error:
         logger.error("store: %s cannot be read: %s; moved to %s", file, error, move_aside(file, utc_seconds))  # noqa: TRY400 - one line, for people

@@ -1,15 +1,11 @@
 """The tail: files to which every commit is appended as one record with a checksum.
 
 A file begins with a header record: whose boot it is, the wall clock, and all counters as they stood, so that
-it can be understood without the database. A record is written by one `write`, hence a killed process
-loses nothing that was acknowledged. A record that is torn or damaged is skipped, and said.
+it can be understood without the database. A record that is torn or damaged is skipped, and said.
 """
 
-import errno
 import json
-import os
 import struct
-import threading
 import zlib
 from array import array
 from collections.abc import Iterator
@@ -25,13 +21,13 @@ from wattwatch.store.base import Commit
 from wattwatch.store.counters import CounterBook
 from wattwatch.store.records import gap_of, gap_row, layout_of, layout_row
 from wattwatch.store.segment import BootTimes, Layout, Layouts, Segment, microseconds
+from wattwatch.store.tailfile import TailFile, discard, read
 
 _MARK: Final = b"\xabWw1"
 _FRAME: Final = struct.Struct("<4sII")  # mark, bytes of the payload, its crc32
 _IS_HEADER, _IS_COMMIT = b"HC"
-_COMMIT: Final = struct.Struct(
-    "<BIqd?II"
-)  # type, definitions, at, wall offset, synchronised, batches, counters
+# type, bytes of definitions, at, wall offset, synchronised, batches, counters
+_COMMIT: Final = struct.Struct("<BIqd?II")
 _BATCH: Final = struct.Struct("<Iq")  # layout, at
 _COUNTER_BYTES: Final = 12  # series, value
 _DEFLATE_LEVEL: Final = 1
@@ -55,19 +51,25 @@ class TailWriter:
     """Appends commits to one new file. Only the committing thread appends; any thread may sync."""
 
     def __init__(self, path: Path, boot: BootTimes, book: CounterBook) -> None:
-        self.path = path
-        self.bytes = 0
         self._layouts: dict[Layout, int] = {}
         self._series: dict[SeriesKey, int] = {}
-        self._descriptor_lock = threading.Lock()
-        self._synced_bytes = 0
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        self._file = TailFile(path)
         try:
             self._write(_header(boot, book))
         except OSError:
-            self.close()
-            path.unlink(missing_ok=True)
+            self._file.close()
+            discard(path)
             raise
+
+    @property
+    def path(self) -> Path:
+        """Where it is on the disk."""
+        return self._file.path
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it has become."""
+        return self._file.size_bytes
 
     def append(self, commit: Commit, rows: list[tuple[Layout, "array[float]"]]) -> None:
         """Write a commit, whose batches are given as rows too; OSError leaves the file as it was."""
@@ -89,32 +91,17 @@ class TailWriter:
 
     def sync(self) -> None:
         """Have everything on the disk; OSError if it is not."""
-        with self._descriptor_lock:
-            if self._descriptor < 0 or self._synced_bytes == self.bytes:
-                return
-            written_bytes = self.bytes
-            os.fdatasync(self._descriptor)
-            if not self._synced_bytes:
-                sync_directory(self.path.parent)  # the name of a new file
-            self._synced_bytes = written_bytes
+        self._file.sync()
 
     def close(self) -> None:
         """Let go of the file; harmless when called twice."""
-        with self._descriptor_lock:
-            descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._file.close()
 
     def _write(self, payload: bytes) -> None:
         # A third of a millisecond on a Pi for half the bytes; each record by itself, so that one that is
         # damaged takes no other with it.
         packed = zlib.compress(payload, _DEFLATE_LEVEL, _WINDOW_BITS)
-        record = _FRAME.pack(_MARK, len(packed), zlib.crc32(packed)) + packed
-        written_bytes = os.write(self._descriptor, record)
-        if written_bytes != len(record):
-            os.ftruncate(self._descriptor, self.bytes)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        self.bytes += written_bytes
+        self._file.append(_FRAME.pack(_MARK, len(packed), zlib.crc32(packed)) + packed)
 
     def _definitions(self, commit: Commit, rows: list[tuple[Layout, "array[float]"]]) -> bytes:
         """What this file has not named so far, and gaps: rare enough for JSON."""
@@ -149,15 +136,6 @@ def _counters_struct(count: int) -> struct.Struct:
     return struct.Struct("<" + "Id" * count)
 
 
-def sync_directory(path: Path) -> None:
-    """Have the names of a directory on the disk; OSError if they are not."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _header(boot: BootTimes, book: CounterBook) -> bytes:
     synchronised = boot.synchronised_offset_seconds
     document = json.dumps([boot.boot_id, boot.last_us, boot.offset_seconds, synchronised]).encode()
@@ -175,8 +153,7 @@ class Tail:
 
 def read_tail(path: Path, number: int, layouts: Layouts) -> Tail:
     """The content of a tail file; StoreError if not even its header can be read, OSError as of reading."""
-    data = path.read_bytes()
-    records, damaged_bytes = _records(data)
+    records, damaged_bytes = _records(read(path))
     if not records or records[0][0] != _IS_HEADER:
         raise StoreError(f"{path} has no header")
     boot, book = _read_header(records[0])
