@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.store import ENERGY, open_store, values
+from wattwatch.store import tailfile
 from wattwatch.store.local import LocalStore
 from wattwatch.store.tailfile import LIVE_DIRECTORY
 
@@ -53,7 +54,10 @@ def killed_child(path: Path, live: Path, commits: int) -> int:
 
 
 @pytest.mark.parametrize(("live", "kills"), [(LIVE_DIRECTORY, 20), (Path("/nowhere"), 10)])
-def test_many_kills_of_one_store(tmp_path: Path, live: Path, kills: int) -> None:
+def test_many_kills_of_one_store(
+    tmp_path: Path, live: Path, kills: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailfile, "LIVE_DIRECTORY", live)
     path = tmp_path / "wattwatch.db"
     seed = random.randrange(2**32)
     chosen = random.Random(seed)
