@@ -13,8 +13,9 @@ DAY_SECONDS = 86400
 def test_ten_minutes_at_the_default_limits_are_within_the_budget(tmp_path: Path) -> None:
     """Counted: every byte that this process passes to write calls (wchar), tail, log and database together.
 
-    The device sees more (whole pages, the file system's journal: benchmarks/bench_store.py measures it), but
-    never less than this, and this is what the code decides.
+    The live copy of the tail in shared memory is counted too, though no device sees it. For the rest the
+    device sees more (whole pages, the file system's journal: benchmarks/bench_store.py measures it); this
+    is the part that the code decides.
     """
     path = tmp_path / "wattwatch.db"
     store = open_store(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -160,6 +161,27 @@ def test_a_slow_reader_sees_everything_once_while_chunks_are_made(store: LocalSt
     fill(store, 900, 2000)
     store.settle()
     assert first + [reading.value for reading in readings] == [float(second) for second in range(10, 900, 10)]
+
+
+def test_readers_in_other_threads_see_every_commit_once(store: LocalStore) -> None:
+    appended, wrong = [0], []
+
+    def read() -> None:
+        while appended[0] < 3000:
+            least = appended[0]
+            found = values(store)
+            if found != [float(second) for second in range(1, len(found) + 1)] or len(found) < least:
+                wrong.append((least, found))
+
+    readers = [Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for second in range(1, 3001):
+        store.append(commit(second, float(second)))
+        appended[0] = second
+    for reader in readers:
+        reader.join()
+    assert wrong == []
 
 
 def test_channels_of_tail_and_chunks(store: LocalStore) -> None:
