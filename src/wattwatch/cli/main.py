@@ -10,6 +10,7 @@ from wattwatch import __version__
 from wattwatch.errors import ConfigError, WattwatchError
 
 COMMANDS: Final[dict[str, str]] = {
+    "daemon": "wattwatch.cli.daemon:command",
     "sources": "wattwatch.cli.sources:command",
     "readings": "wattwatch.cli.readings:command",
     "check-config": "wattwatch.cli.check_config:command",

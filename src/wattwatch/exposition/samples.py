@@ -54,6 +54,8 @@ def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> It
     for status in snapshot.sources:
         yield from _source_samples(status, snapshot)
     yield from _reading_samples(snapshot)
+    for (name, labels), value in snapshot.gauges.items():
+        yield Sample(metrics.BY_NAME[name], labels, value)
     yield from counter_samples(snapshot.counters)
     yield from _store_samples(store, snapshot)
     yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))

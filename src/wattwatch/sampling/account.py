@@ -84,7 +84,7 @@ class Account:
         gap_seconds: float,
     ) -> None:
         self.counters = counters
-        self._primary = primary
+        self.primary = primary
         self._gap_seconds = gap_seconds
         self._status = {d.name: SourceStatus(d) for d in descriptions}
         self._power: dict[Channel, PowerState] = {}
@@ -154,6 +154,22 @@ class Account:
     def readings(self) -> dict[str, Reading]:
         """The last reading of every channel of the sources that are up."""
         return {r.channel.id: r for readings in self._readings.values() for r in readings}
+
+    def meter_model(self, source: str) -> str:
+        """The model that a meter says it is; "" for other sources, or before it was read."""
+        models = (
+            state.last.accumulator.identity.model
+            for channel, state in list(self._power.items())
+            if channel.source == source and state.last.accumulator is not None
+        )
+        return next(models, "")
+
+    def stalled_since(self) -> Instant | None:
+        """Since when the primary is stalled; None while it is not. May be asked from any thread."""
+        for channel, state in list(self._power.items()):
+            if self.primary is not None and channel.id == self.primary.channel_id and state.stalled:
+                return state.covered_until
+        return None
 
     def disagreement_ratios(self) -> dict[SeriesKey, float]:
         """Own integral over the meter's accumulator, minus 1, by source, once it means something."""
@@ -238,9 +254,9 @@ class Account:
             for (name, labels), v in self.counters.snapshot().items()
             if name == metrics.CPU_SECONDS.name and labels[0] not in IDLE_MODES
         )
-        if self._primary is None:
+        if self.primary is None:
             return
-        node = (self._primary.scope.value, self._primary.quality.value)
+        node = (self.primary.scope.value, self.primary.quality.value)
         now = (own_seconds, busy_seconds, self.counters.value(metrics.NODE_ENERGY, node) or 0.0)
         before, self._observer = self._observer, now
         self.counters.add(metrics.SELF_ENERGY, (), 0 if before is None else _share_joules(before, now))
@@ -251,7 +267,7 @@ class Account:
         for state in ("sampled", "recovered", "missing"):
             self.counters.add(metrics.ENERGY_SECONDS, (channel.source, channel.zone, state), 0)
         self.counters.add(metrics.ENERGY_RECOVERED, (channel.source, channel.zone), 0)
-        if self._primary is not None and channel.id == self._primary.channel_id:
+        if self.primary is not None and channel.id == self.primary.channel_id:
             self.counters.add(metrics.NODE_ENERGY, (channel.scope.value, channel.quality.value), 0)
 
     def _count(self, record: EnergyRecord) -> None:
@@ -263,7 +279,7 @@ class Account:
         add(metrics.ENERGY_SECONDS, (*zone, "missing"), record.missing_seconds)
         if record.recovered_seconds:
             add(metrics.ENERGY_RECOVERED, zone, record.joules)
-        if self._primary is not None and channel.id == self._primary.channel_id:
+        if self.primary is not None and channel.id == self.primary.channel_id:
             add(metrics.NODE_ENERGY, (channel.scope.value, channel.quality.value), record.joules)
 
     def _compare(

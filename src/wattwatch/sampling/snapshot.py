@@ -53,3 +53,4 @@ class Snapshot:
     sources: tuple[SourceStatus, ...] = ()
     primary: Primary | None = None
     simulated: bool = False  # the whole state directory is
+    gauges: Mapping[SeriesKey, float] = field(default_factory=dict)  # computed ones, no readings

@@ -1,0 +1,110 @@
+"""The committing thread: what was read becomes counted, durable and visible, in this order."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from wattwatch.clock import Clock
+from wattwatch.reading import Batch, EnergyRecord, Instant
+from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
+from wattwatch.sampling.snapshot import Snapshot
+from wattwatch.store.base import Commit
+
+logger = logging.getLogger("wattwatch.committer")
+
+COMMIT_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 5.0
+
+
+class CommitStore(Protocol):
+    """Where commits go."""
+
+    def append(self, commit: Commit) -> None:
+        """Make a commit durable against the death of this process."""
+        ...
+
+
+MakeSnapshot = Callable[[Instant], Snapshot]
+
+
+class Committer:
+    """One thread that commits each second, and at once for whoever wants to show something."""
+
+    def __init__(
+        self, account: Account, store: CommitStore, clock: Clock, make_snapshot: MakeSnapshot
+    ) -> None:
+        self._account = account
+        self._store = store
+        self._clock = clock
+        self._make_snapshot = make_snapshot
+        self._inbox: deque[ReadOutcome | ReadFailure] = deque()
+        self._condition = threading.Condition()
+        self._asked = self._done = 0
+        self._stopping = False
+        self._snapshot = make_snapshot(clock.now())
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def deliver(self, item: ReadOutcome | ReadFailure) -> None:
+        """Take what a source gave; from any thread."""
+        self._inbox.append(item)
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what is there, and end."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.commit_now()
+
+    def commit(self) -> Snapshot:
+        """Everything read so far, committed; from any thread.
+
+        Should the disk block for long, the last committed state is given rather than none.
+        """
+        with self._condition:
+            self._asked += 1
+            ticket = self._asked
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: self._done >= ticket or self._stopping, _PATIENCE_SECONDS)
+        return self._snapshot
+
+    def _run(self) -> None:
+        while not self._stopping:
+            with self._condition:
+                self._condition.wait_for(lambda: self._asked > self._done or self._stopping, COMMIT_SECONDS)
+                asked = self._asked
+            self.commit_now()
+            with self._condition:
+                self._done = asked
+                self._condition.notify_all()
+
+    def commit_now(self) -> Snapshot:
+        """Count what was delivered, append it to the store, then show it. Only the committing thread."""
+        batches, gaps = self._account_all()
+        now = self._clock.now()
+        gaps.extend(self._account.expire(now))
+        changes = self._account.counters.take_changes()
+        self._store.append(Commit(now, self._clock.wall(), tuple(batches), tuple(gaps), changes))
+        self._snapshot = self._make_snapshot(now)
+        return self._snapshot
+
+    def _account_all(self) -> tuple[list[Batch], list[EnergyRecord]]:
+        batches: list[Batch] = []
+        gaps: list[EnergyRecord] = []
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, ReadFailure):
+                self._account.fail(item)
+                continue
+            accepted = self._account.accept(item)
+            gaps.extend(accepted.gaps)
+            if accepted.keep:
+                batches.append(item.batch)
+        return batches, gaps

@@ -1,0 +1,238 @@
+"""The node daemon as an assembly: sources, account, store, runs, web, in the order of the flow."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from wattwatch.clock import Clock
+from wattwatch.config.paths import runtime_socket, state_directory
+from wattwatch.config.settings import Settings
+from wattwatch.daemon.committer import Committer
+from wattwatch.daemon.primary import choose_primary
+from wattwatch.errors import ConfigError
+from wattwatch.exposition.samples import this_machine
+from wattwatch.reading import Channel, Instant
+from wattwatch.runs.figures import NodeFacts
+from wattwatch.runs.service import RunService, open_run_service
+from wattwatch.sampling.account import Account, gap_limit_seconds
+from wattwatch.sampling.counters import Counters
+from wattwatch.sampling.sampler import Sampler
+from wattwatch.sampling.snapshot import Primary, Snapshot
+from wattwatch.sources import open_source
+from wattwatch.sources.base import HostSpec, SelfSpec, Source, SourceDescription, SourceSpec, ThermalSpec
+from wattwatch.store.base import Span
+from wattwatch.store.local import LocalStore, StoreLimits
+from wattwatch.web.runs import run_routes
+from wattwatch.web.server import WebServer
+from wattwatch.web.v1 import read_routes
+from wattwatch.web.view import NodeView
+
+logger = logging.getLogger("wattwatch.daemon")
+
+STORE_NAME: Final = "wattwatch.db"
+LEDGER_NAME: Final = "ledger.db"
+_TICK_SECONDS: Final = 1.0
+_DISCOVERED: Final[tuple[SourceSpec, ...]] = (ThermalSpec(), HostSpec())
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a node keeps its state and listens."""
+
+    store: Path
+    ledger: Path
+    socket: Path
+
+    @classmethod
+    def of(cls, settings: Settings, environment: Mapping[str, str]) -> Self:
+        """The places that the settings name, else those of the environment."""
+        store = settings.store.path or state_directory(environment) / STORE_NAME
+        socket = settings.server.socket or runtime_socket(environment)
+        return cls(store, store.with_name(LEDGER_NAME), socket)
+
+
+def all_specs(settings: Settings) -> tuple[SourceSpec, ...]:
+    """The configured sources, what discovery adds, and this process itself."""
+    types = {spec.type for spec in settings.sources}
+    found = tuple(spec for spec in _DISCOVERED if spec.type not in types) if settings.discover else ()
+    return (*settings.sources, *found, SelfSpec())
+
+
+class Node:
+    """One measured computer. `start` opens everything or nothing; `stop` leaves all in order.
+
+    `local_ledger` is a ledger that other processes share, for measuring inside a command's own process.
+    Construction checks the settings: ConfigError.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, *, local_ledger: Path | None = None) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._places = Places.of(settings, os.environ)
+        self._local_ledger = local_ledger
+        self._specs = all_specs(settings)
+        self._simulated = any(spec.simulated for spec in self._specs)
+        if self._simulated and settings.store.path is None:
+            raise ConfigError(
+                "a simulated source would mix with measured readings: set [store] path to a file of its own, "
+                "or use `wattwatch daemon --simulate`"
+            )
+        self._undo = ExitStack()
+        self._web: WebServer | None = None
+
+    @property
+    def socket_path(self) -> Path:
+        """The Unix socket that it serves."""
+        return self._places.socket
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT of TCP, empty without it or before `start`."""
+        return "" if self._web is None else self._web.address
+
+    @property
+    def store_path(self) -> Path:
+        """The file of the readings."""
+        return self._places.store
+
+    def start(self) -> None:
+        """Open the store, read the sources, serve. ConfigError, StoreError or MissingExtra in one line."""
+        with ExitStack() as undo:
+            self._assemble(undo)
+            self._undo = undo.pop_all()
+
+    def stop(self) -> None:
+        """Stop sources, commit, end the rest; harmless when called twice."""
+        self._undo.close()
+
+    def _assemble(self, undo: ExitStack) -> None:
+        """Open from the bottom up; `undo` closes from the top down."""
+        settings, clock = self._settings, self._clock
+        sources = [open_source(spec, clock) for spec in self._specs]
+        descriptions = [source.description for source in sources]
+        primary = choose_primary(settings.primary, descriptions)
+        store = self._open_store()
+        undo.callback(store.close)
+        account = self._restored_account(store, descriptions, primary)
+        runs = self._open_runs(store, account, _by_name(descriptions, primary))
+        undo.callback(runs.close)
+        committer = Committer(account, store, clock, lambda at: self._snapshot(account, at, primary))
+        self._web = self._open_web(committer, store, runs)
+        self._web.start()
+        undo.callback(self._web.stop)
+        committer.start()
+        undo.callback(committer.stop)
+        ticker = _Ticker(runs)
+        ticker.start()
+        undo.callback(ticker.stop)
+        self._start_sampling(undo, sources, committer)
+
+    def _open_store(self) -> LocalStore:
+        settings = self._settings.store
+        limits = StoreLimits(settings.retention_seconds, settings.max_bytes, settings.sync_seconds)
+        return LocalStore.open(
+            self._places.store,
+            boot_id=self._clock.now().boot_id,
+            limits=limits,
+            simulated=self._simulated,
+            clock=self._clock,
+        )
+
+    def _restored_account(
+        self, store: LocalStore, descriptions: Sequence[SourceDescription], primary: Primary | None
+    ) -> Account:
+        counters = Counters(store.restored.counters)
+        gap_seconds = self._settings.sampling.gap_seconds
+        account = Account(counters, descriptions, primary=primary, gap_seconds=gap_seconds)
+        account.restore(store.restored.last_batches, _covered_until(store, self._clock.now()))
+        return account
+
+    def _open_runs(
+        self, store: LocalStore, account: Account, measuring: SourceDescription | None
+    ) -> RunService:
+        primary = account.primary
+        interval_seconds = 1.0 if measuring is None else measuring.interval_seconds
+        facts = NodeFacts(
+            self._settings.node,
+            primary,
+            interval_seconds,
+            gap_limit_seconds(self._settings.sampling.gap_seconds, interval_seconds),
+            lambda: "" if primary is None else account.meter_model(primary.source),
+            store.restored.last_commit,
+            account.stalled_since,
+        )
+        if self._local_ledger is not None:
+            self._local_ledger.parent.mkdir(parents=True, exist_ok=True)
+            return open_run_service(self._local_ledger, store, self._clock, facts, shared=True)
+        return open_run_service(self._places.ledger, store, self._clock, facts)
+
+    def _open_web(self, committer: Committer, store: LocalStore, runs: RunService) -> WebServer:
+        view = NodeView(committer.commit, store, store.health, runs.samples, this_machine())
+        return WebServer(
+            [*read_routes(view), *run_routes(runs)],
+            listen=self._settings.server.listen,
+            socket_path=self._places.socket,
+            token_file=self._settings.server.token_file,
+        )
+
+    def _start_sampling(self, undo: ExitStack, sources: Sequence[Source], committer: Committer) -> None:
+        sampler = Sampler(sources, self._clock, committer.deliver)
+        sampler.start()
+        undo.callback(sampler.stop)
+
+    def _snapshot(self, account: Account, at: Instant, primary: Primary | None) -> Snapshot:
+        return Snapshot(
+            self._settings.node,
+            at,
+            self._clock.wall(),
+            account.readings(),
+            account.counters.snapshot(),
+            account.sources(),
+            primary,
+            self._simulated,
+            account.disagreement_ratios(),
+        )
+
+
+def _by_name(descriptions: Sequence[SourceDescription], primary: Primary | None) -> SourceDescription | None:
+    return next((d for d in descriptions if primary is not None and d.name == primary.source), None)
+
+
+def _covered_until(store: LocalStore, now: Instant) -> dict[Channel, Instant]:
+    """Where refused gaps already reach beyond the last reading of an energy channel."""
+    ends: dict[Channel, Instant] = {}
+    for batch in store.restored.last_batches.values():
+        for channel in (r.channel for r in batch.readings if r.channel.measures_energy):
+            later = [g.end for g in store.gaps(channel.id, Span(batch.at, now)) if _is_later(g.end, batch.at)]
+            if later:
+                ends[channel] = max(later, key=lambda end: end.boot_seconds)
+    return ends
+
+
+def _is_later(one: Instant, other: Instant) -> bool:
+    return one.boot_seconds > other.boot_seconds
+
+
+class _Ticker:
+    """Ticks the runs in a thread of its own: a long run read anew must not hold up a commit."""
+
+    def __init__(self, runs: RunService) -> None:
+        self._runs = runs
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="runs", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            self._runs.tick()
