@@ -11,6 +11,7 @@ from wattwatch.errors import ConfigError, WattwatchError
 
 COMMANDS: Final[dict[str, str]] = {
     "daemon": "wattwatch.cli.daemon:command",
+    "demo": "wattwatch.cli.demo:command",
     "sources": "wattwatch.cli.sources:command",
     "readings": "wattwatch.cli.readings:command",
     "check-config": "wattwatch.cli.check_config:command",

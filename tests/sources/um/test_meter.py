@@ -155,6 +155,10 @@ def test_another_end_mark_is_accepted() -> None:
     assert values(batch)["meter/vbus/power_watts"] == 0.251
 
 
+def test_a_fahrenheit_display_that_disagrees_costs_no_energy() -> None:
+    assert values(Bench([frame(fahrenheit=73)]).meter.read())["meter/vbus/power_watts"] == 0.251
+
+
 def test_garbage_for_ever_is_given_up_and_costs_little() -> None:
     bench = Bench([b"\x00" * 10_000_000])
     started = bench.clock.boot_seconds

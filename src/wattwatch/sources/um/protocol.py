@@ -83,7 +83,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the meter shows. `problems` names what cannot be true; then nothing of it should be trusted."""
+    """What the meter shows. `problems` names figures that disagree with each other."""
 
     model: Model
     voltage_volts: float
@@ -108,6 +108,15 @@ class Frame:
     def plausible(self) -> bool:
         """Whether the figures of the frame agree with each other."""
         return not self.problems
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether volts and amperes can be relied on: nothing but the Fahrenheit display disagrees.
+
+        Both temperatures come from one finer value. A firmware that cuts both digits off would differ by up
+        to 1.8 F: that must not cost the energy of every frame at some temperatures.
+        """
+        return not set(self.problems) - {"fahrenheit_mismatch"}
 
     @property
     def product_watts(self) -> float:

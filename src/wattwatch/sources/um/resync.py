@@ -111,7 +111,7 @@ class Resynchroniser:
         self.first_bytes = (self.first_bytes + data)[:_ID_BYTES]
         self._kept += data
         while found := first_frame(self._kept):
-            if found.frame.plausible:
+            if found.frame.trustworthy:
                 return found.frame
             self._doubtful = self._doubtful or found.frame
             # Of the whole frames that overlap it none is better: go on with the first that is not whole yet.
