@@ -5,8 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: run test lint bench docs clean
+.PHONY: setup run test lint bench docs clean
 .DELETE_ON_ERROR:
+
+setup: $(STAMP)
 
 run: $(STAMP)
 	@$(BIN)/wattwatch demo $(ARGS)
