@@ -171,6 +171,11 @@ def test_the_socket_is_looked_for_in_order(tmp_path: Path) -> None:
             assert find_socket(with_name, explicit, system) == explicit
 
 
+def test_where_no_socket_can_be_none_is_looked_for(tmp_path: Path) -> None:
+    long_home = {"HOME": str(tmp_path / ("x" * 100))}
+    assert find_socket(long_home, system=tmp_path / "system.sock") is None
+
+
 def test_one_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     environment = environment_in(tmp_path)
     with open_unix(tmp_path / "system.sock"):

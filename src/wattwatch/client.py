@@ -15,6 +15,7 @@ from wattwatch.errors import ClientError
 
 SOCKET_NAME: Final = "wattwatch.sock"
 SYSTEM_SOCKET: Final = Path("/run/wattwatch") / SOCKET_NAME
+LONGEST_SOCKET_BYTES: Final = 107  # unix(7): 108 with the ending zero
 _UNIX: Final = "unix:"
 _DEFAULT_PORT: Final = 9816
 _PIECE_BYTES: Final = 64 * 1024
@@ -268,6 +269,8 @@ class _NoSocketError(ClientError):
 
 def _knock(path: Path) -> None:
     """Connect and hang up: only that tells a socket that answers from one that refuses."""
+    if len(os.fsencode(path)) > LONGEST_SOCKET_BYTES:  # none can be bound there
+        raise _NoSocketError(_cause(_Place(path), FileNotFoundError(), 1.0))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:

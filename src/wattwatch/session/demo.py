@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from wattwatch.client import xdg_state_directory
+from wattwatch.client import LONGEST_SOCKET_BYTES, SOCKET_NAME, xdg_state_directory
 from wattwatch.clock import SystemClock
 from wattwatch.config.load import load_settings
 from wattwatch.config.settings import Settings
@@ -92,9 +92,8 @@ def _settings(environment: Mapping[str, str], directory: Path) -> Settings:
 
 def _socket(directory: Path) -> Path:
     """In the state directory, unless its path is longer than a Unix socket's may be."""
-    longest_bytes = 100
-    path = directory / "wattwatch.sock"
-    if len(os.fsencode(path)) <= longest_bytes:
+    path = directory / SOCKET_NAME
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_BYTES:
         return path
     return Path(tempfile.mkdtemp(prefix="wattwatch-demo-")) / path.name
 
