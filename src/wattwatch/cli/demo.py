@@ -5,7 +5,6 @@ import sys
 
 import click
 
-from wattwatch.daemon.service import log_to_stderr
 from wattwatch.session.demo import run_demo
 
 
@@ -18,5 +17,4 @@ def command(*, once: bool) -> None:
 
     Example: wattwatch demo --once
     """
-    log_to_stderr()
     sys.exit(run_demo(os.environ, click.echo, once=once))

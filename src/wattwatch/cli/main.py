@@ -1,6 +1,7 @@
 """The command line: thin commands, one error line, exit status 0 done, 1 failed, 2 wrong usage."""
 
 import importlib
+import os
 import sys
 from typing import Final
 
@@ -52,15 +53,31 @@ def cli() -> None:
 
 
 def run() -> None:
-    """Entry point: our errors are one line on stderr, never a traceback."""
+    """Entry point: our errors and click's are one line on stderr, never a traceback."""
     try:
-        cli.main(standalone_mode=True)
+        sys.exit(cli.main(standalone_mode=False))
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "wattwatch"
+        _say(f"{path}: {error.format_message().rstrip('.')}: see {path} --help")
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _say(f"wattwatch: {error.format_message()}")
+        sys.exit(error.exit_code)
     except ConfigError as error:
-        click.echo(f"wattwatch: {error}", err=True)
+        _say(f"wattwatch: {error}")
         sys.exit(2)
     except WattwatchError as error:
-        click.echo(f"wattwatch: {error}", err=True)
+        _say(f"wattwatch: {error}")
         sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # `wattwatch readings | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(1)
+
+
+def _say(line: str) -> None:
+    click.echo(" ".join(line.split()), err=True)
+
+
+_INTERRUPTED: Final = 130  # 128 + SIGINT

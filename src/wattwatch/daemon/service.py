@@ -81,4 +81,4 @@ def _facts(node: Node, settings: Settings) -> list[str]:
 
 def log_to_stderr() -> None:
     """Changes of state on stderr, one line each."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.INFO)

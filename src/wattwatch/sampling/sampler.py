@@ -89,8 +89,10 @@ class SourceReader:
     def _note_failure(self, at: Instant, error: SourceError) -> None:
         self._unsupported = isinstance(error, SourceUnsupported)
         if self._down_since is None:
-            verdict = "not available here" if self._unsupported else "lost, will be tried again"
-            logger.warning("source %s: %s: %s", self.name, verdict, error)
+            if self._unsupported:  # of little interest: what was looked for is not there
+                logger.info("source %s: not available here: %s", self.name, error)
+            else:
+                logger.warning("source %s: lost, will be tried again: %s", self.name, error)
             self._down_since = at
         self._deliver(ReadFailure(self._source.description, at, error))
 
