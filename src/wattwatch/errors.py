@@ -35,7 +35,7 @@ class SourceUnavailable(SourceError):  # noqa: N818 - the verdict is the name
     """Not now; reading again may work.
 
     `reason` is one word for the `reason` label of `wattwatch_source_read_failures_total`:
-    absent, permission, busy, timeout, hangup, garbage, invalid or io.
+    absent, permission, busy, timeout, hangup, garbage, invalid, io or internal.
     """
 
     def __init__(self, message: str, reason: str = "io") -> None:

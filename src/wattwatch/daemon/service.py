@@ -13,8 +13,10 @@ from wattwatch.clock import Clock
 from wattwatch.config.paths import state_directory
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.node import STORE_NAME, Node
-from wattwatch.errors import ConfigError
+from wattwatch.errors import ConfigError, WattwatchError
 from wattwatch.sources.base import UmSpec
+
+logger = logging.getLogger("wattwatch.daemon")
 
 SIMULATED_STATE = "simulated"
 """Below the state directory: what is simulated never shares a store with what is measured."""
@@ -35,6 +37,7 @@ def run_service(
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    broken = _stop_on_broken_thread(stopping)
     with ExitStack() as undo:
         if simulate is not None:
             settings = with_simulated_meter(settings, simulate, clock, undo)
@@ -45,6 +48,23 @@ def run_service(
             announce(line)
         stopping.wait()
         announce("stopping")
+    if broken:
+        raise WattwatchError(
+            f"thread {broken[0]} ended by a mistake in wattwatch: please report what stands above"
+        )
+
+
+def _stop_on_broken_thread(stopping: threading.Event) -> list[str]:
+    """Names of threads that an unforeseen error ended: better a clean end than figures that stand still."""
+    broken: list[str] = []
+
+    def note(arguments: threading.ExceptHookArgs) -> None:
+        logger.critical("unforeseen error", exc_info=arguments.exc_value)
+        broken.append(arguments.thread.name if arguments.thread else "unknown")
+        stopping.set()
+
+    threading.excepthook = note
+    return broken
 
 
 def with_simulated_meter(settings: Settings, profile: str, clock: Clock, undo: ExitStack) -> Settings:

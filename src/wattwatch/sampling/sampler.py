@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from wattwatch.clock import Clock
-from wattwatch.errors import SourceError, SourceUnsupported
+from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.reading import Instant
 from wattwatch.sampling.account import ReadFailure, ReadOutcome
 from wattwatch.sources.base import Source
@@ -78,6 +78,10 @@ class SourceReader:
             batch = self._source.read()
         except SourceError as error:
             self._note_failure(started, error)
+            return
+        except Exception as error:  # the service runner: a mistake in one source must not end its thread
+            logger.exception("source %s: a mistake in wattwatch, please report it", self.name)
+            self._note_failure(started, SourceUnavailable(f"internal error: {error!r}", "internal"))
             return
         took_seconds = self._clock.now().boot_seconds - started.boot_seconds
         if self._down_since is not None:
