@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwatch.reading import Channel, Instant, Reading
+from wattwatch.sampling.account import IDLE_MODES
 
 _CPU_ZONES: Final = ("cpu", "soc", "x86_pkg", "k10temp")
-_IDLE_MODES: Final = frozenset({"idle", "iowait"})
 _COUNTED_TWICE: Final = frozenset({"guest", "guest_nice"})  # the kernel has them in user and nice already
 
 
@@ -115,7 +115,7 @@ def cpu_use(seconds_by_mode: Mapping[str, float]) -> CpuUse | None:
     all_seconds = sum(modes.values())
     if "idle" not in modes or all_seconds <= 0:
         return None
-    busy_seconds = sum(seconds for mode, seconds in modes.items() if mode not in _IDLE_MODES)
+    busy_seconds = sum(seconds for mode, seconds in modes.items() if mode not in IDLE_MODES)
     return CpuUse(busy_seconds, all_seconds)
 
 
