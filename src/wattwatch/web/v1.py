@@ -157,7 +157,8 @@ def _readings(node: NodeView, request: Request) -> Response:
 
 
 def _known_channel(node: NodeView, snapshot: Snapshot, channel_id: str) -> Channel:
-    known = {channel.id: channel for channel in node.history.channels()}
+    known = {channel.id: channel for status in snapshot.sources for channel in status.description.channels}
+    known |= {channel.id: channel for channel in node.history.channels()}
     known |= {reading.channel.id: reading.channel for reading in snapshot.readings.values()}
     if channel_id in known:
         return known[channel_id]
