@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "simulate": "wattwatch.cli.simulate:command",
     "tag-run": "wattwatch.cli.tag_run:command",
     "runs": "wattwatch.cli.runs:command",
+    "report": "wattwatch.cli.report:command",
 }
 """Command name to `module:attribute`; modules are imported only when their command runs."""
 

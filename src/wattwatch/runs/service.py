@@ -19,7 +19,7 @@ from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
-from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp, UlidMaker
+from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp, UlidMaker, Window
 from wattwatch.runs.samples import final_samples, progress_samples
 
 logger = logging.getLogger("wattwatch.runs")
@@ -172,6 +172,14 @@ class RunService:
         return [
             {key: value for key, value in self.get(run.run_id).items() if key not in ("phases", "warnings")}
             for run in newest
+        ]
+
+    def windows(self, run_id: str) -> Sequence[tuple[Window, float, float | None]]:
+        """Windows of a run, with the UTC of their edges as known now; UnknownRun if there is none."""
+        utc = self._evaluator.utc_seconds
+        return [
+            (window, utc(window.start), None if window.end is None else utc(window.end))
+            for window in self._ledger.run(run_id).windows
         ]
 
     def tick(self) -> None:

@@ -34,6 +34,7 @@ def run_routes(service: RunService) -> list[Route]:
         Route("GET", "/v1/runs", _told(lambda request: _list(service, request))),
         Route("POST", "/v1/runs", _told(lambda request: _open(service, request), writes=True)),
         Route("GET", "/v1/runs/{run_id}", _told(lambda request: _get(service, request))),
+        Route("GET", "/v1/runs/{run_id}/phases", _told(lambda request: _phases(service, request))),
         Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r), writes=True)),
         Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r), writes=True)),
         Route("POST", "/v1/runs/{run_id}/end", _told(lambda request: _end(service, request), writes=True)),
@@ -75,6 +76,22 @@ def _list(service: RunService, request: Request) -> Response:
 
 def _get(service: RunService, request: Request) -> Response:
     return json_response(service.get(_run_id(request)))
+
+
+def _phases(service: RunService, request: Request) -> Response:
+    """When the phases were, for a chart: `phase` is null for untagged time, `ended_at` while one is open."""
+    run_id = _run_id(request)
+    windows = [
+        {
+            "window_id": window.window_id,
+            "phase": window.phase or None,
+            "started_at": rfc3339(started),
+            "ended_at": None if ended is None else rfc3339(ended),
+        }
+        for window, started, ended in service.windows(run_id)
+    ]
+    gap_seconds = service.facts.timing.limit_seconds
+    return json_response({"run_id": run_id, "gap_seconds": gap_seconds, "windows": windows})
 
 
 def _open(service: RunService, request: Request) -> Response | Stream:

@@ -1,0 +1,103 @@
+"""One run as one HTML file that opens without a network: no script, nothing is loaded. Pure."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from wattwatch import __version__
+from wattwatch.report.chart import ChartFrame, PhaseBand, legend, power_chart, temperature_chart
+from wattwatch.report.series import Trace
+from wattwatch.report.style import STYLE
+from wattwatch.report.tables import figures_table, method_table, run_table
+from wattwatch.report.words import Document, number, run_title, sentence
+
+_NO_CURVE = (
+    "No power curve: its readings are not at hand. They are kept by the daemon for the time of its "
+    "[store] retention; a run measured without the daemon keeps none."
+)
+_READING_FIGURES = (
+    "± is the doubt by edges and filled gaps together. ≥ is a lower bound: time is missing, and missing time "
+    "adds nothing. Unknown is not zero."
+)
+
+
+def run_page(
+    document: Document,
+    power: Trace | None = None,
+    temperature: Trace | None = None,
+    bands: Sequence[PhaseBand] = (),
+) -> str:
+    """The report of a run document (DESIGN section 6), with the curves that are still known.
+
+    Traces and bands are in seconds since the start of the run; a trace without points counts as none.
+    """
+    title = escape(f"{'SIMULATED: ' if _is_simulated(document) else ''}{run_title(document)}")
+    parts = _body(document, _drawable(power), _drawable(temperature), bands)
+    head = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}: wattwatch</title><style>{STYLE}</style></head>\n<body>"
+    )
+    return head + "\n".join(parts) + "\n</body></html>\n"
+
+
+def _body(
+    document: Document, power: Trace | None, temperature: Trace | None, bands: Sequence[PhaseBand]
+) -> Iterator[str]:
+    yield from _simulated(document)
+    yield f"<header><h1>{escape(run_title(document))}</h1>"
+    for node in document["nodes"] or [None]:
+        yield f'<p class="lead">{escape(sentence(document, node))}</p>'
+    yield "</header><main>"
+    yield from (
+        f'<p class="warning"><strong>Warning:</strong> {escape(str(warning))}</p>'
+        for warning in document["warnings"]
+    )
+    yield "<h2>Over time</h2>"
+    yield from _charts(document, power, temperature, bands)
+    if document["nodes"]:
+        yield "<h2>Figures</h2>"
+        yield f'<p class="quiet">{_READING_FIGURES}</p>'
+        yield figures_table(document)
+        yield "<h2>How it was measured</h2>"
+        yield from map(method_table, document["nodes"])
+    yield "<h2>What was run</h2>"
+    yield run_table(document)
+    yield f'</main><footer><p class="quiet">Made by wattwatch {escape(__version__)}.</p></footer>'
+
+
+def _charts(
+    document: Document, power: Trace | None, temperature: Trace | None, bands: Sequence[PhaseBand]
+) -> Iterator[str]:
+    traces = [trace for trace in (power, temperature) if trace is not None]
+    frame = _frame(document, traces, bands)
+    if power is not None:
+        first = document["nodes"][0] if document["nodes"] else {}
+        yield power_chart(power, frame, number(first, "mean_power_watts"))
+    else:
+        yield f'<p class="quiet">{escape(_NO_CURVE)}</p>'
+    if temperature is not None:
+        yield temperature_chart(temperature, frame)
+    if traces:
+        yield legend(frame, gaps=any(trace.gaps for trace in traces))
+        yield '<p class="quiet">Time since the start of the run. Dashed: its start and end; dotted: mean.</p>'
+
+
+def _frame(document: Document, traces: Sequence[Trace], bands: Sequence[PhaseBand]) -> ChartFrame:
+    duration_seconds = number(document, "duration_seconds") or 0.0
+    times = [point.seconds for trace in traces for point in trace.points]
+    start_seconds = min([0.0, *times])
+    end_seconds = max([duration_seconds, start_seconds + 1e-3, *times])
+    return ChartFrame(start_seconds, end_seconds, duration_seconds, bands, simulated=_is_simulated(document))
+
+
+def _drawable(trace: Trace | None) -> Trace | None:
+    return trace if trace is not None and trace.lines else None
+
+
+def _is_simulated(document: Document) -> bool:
+    return any(part.get("quality") == "simulated" for part in (*document["nodes"], *document["phases"]))
+
+
+def _simulated(document: Document) -> Iterator[str]:
+    if _is_simulated(document):
+        yield '<p class="simulated" role="note">SIMULATED: these figures are not measurements.</p>'
