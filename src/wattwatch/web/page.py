@@ -23,18 +23,22 @@ _UNITS: Final = {
     "coulombs": "C", "hertz": "Hz", "bytes": "B", "seconds": "s", "ratio": "", "count": "",
 }  # fmt: skip
 _LARGE: Final = {"hertz", "bytes"}
+_ASIDE: Final = {"value": ' class="value"'}  # the head of a column of numbers stands above them
 _PREFIXES: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 16px/1.45 system-ui, sans-serif; }
 body { max-width: 52rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
-.power { font-size: 2.6rem; font-weight: 600; margin: .4rem 0 0; }
+.power { font-size: 2.6rem; font-weight: 600; margin: .4rem 0 0; line-height: 1.2; }
+.power + p { margin-top: 0; }
 .simulated { background: #b3261e; color: #fff; font-weight: 700; padding: .6rem .8rem; border-radius: .4rem; }
 .warning { border-left: .3rem solid #b3261e; padding: .2rem .8rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .25rem .7rem .25rem 0;
          border-bottom: 1px solid #8884; vertical-align: top; }
-td.value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.long { overflow-wrap: anywhere; } /* a phone is narrower than most ids and paths */
+td.value, th.value { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+@media (max-width: 30rem) { table { font-size: .9rem; } th, td { padding-right: .5rem; } }
 .state { font-weight: 600; } .quiet { opacity: .75; font-size: .9rem; }
 """
 
@@ -62,7 +66,7 @@ def _body(snapshot: Snapshot, store: StoreHealth, runs: list[Sample]) -> Iterato
     yield "<h2>Sources</h2>"
     yield _table(("source", "state", "what it is"), map(_source_row, snapshot.sources))
     yield "<h2>Live values</h2>"
-    yield _table(("channel", "value", "scope", "quality"), map(_reading_row, snapshot.readings.values()))
+    yield _table(("channel", "value", "scope and quality"), map(_reading_row, _in_order(snapshot)))
     yield '<h2>More</h2><p><a href="/metrics">/metrics</a> for Prometheus,'
     yield '<a href="/v1/sources">/v1/sources</a>'
     yield "and <code>/v1/readings?channel=…</code> as JSON (over TCP they need the token).</p>"
@@ -126,14 +130,21 @@ def _source_row(status: SourceStatus) -> tuple[str, ...]:
     return (
         _cell(description.name),
         f'<td><span class="state">{escape(health.state)}</span>{why}</td>',
-        _cell(about),
+        f'<td class="long">{escape(about)}</td>',
     )
+
+
+def _in_order(snapshot: Snapshot) -> list[Reading]:
+    """Readings in the order of the sources above, not in that in which the first of each came."""
+    place = {status.description.name: index for index, status in enumerate(snapshot.sources)}
+    return sorted(snapshot.readings.values(), key=lambda r: place.get(r.channel.source, len(place)))
 
 
 def _reading_row(reading: Reading) -> tuple[str, ...]:
     channel = reading.channel
     value = f'<td class="value">{_value(reading)}</td>'
-    return _cell(channel.id), value, _cell(channel.scope.value), _cell(channel.quality.value)
+    kind = ", ".join(filter(None, (channel.scope.value, channel.quality.value)))
+    return f'<td class="long">{escape(channel.id)}</td>', value, _cell(kind)
 
 
 def _value(reading: Reading) -> str:
@@ -151,6 +162,6 @@ def _cell(text: str) -> str:
 
 
 def _table(names: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    head = "".join(f'<th scope="col"{_ASIDE.get(name, "")}>{escape(name)}</th>' for name in names)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
