@@ -1,0 +1,141 @@
+"""What was read is counted, then durable, then visible; in this order, from any thread."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from support.clock import FakeClock
+from support.power import POWER_CHANNEL
+from wattwatch import metrics
+from wattwatch.daemon.committer import Committer
+from wattwatch.errors import SourceUnavailable
+from wattwatch.reading import Batch, Instant, Reading, Scope
+from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
+from wattwatch.sampling.counters import Counters
+from wattwatch.sampling.snapshot import Primary, Snapshot
+from wattwatch.sources.base import SourceDescription
+from wattwatch.store.base import Commit
+
+METER = SourceDescription("meter", "um24c", 0.5, (POWER_CHANNEL,))
+PRIMARY = Primary("meter", POWER_CHANNEL.id, Scope.BOARD, POWER_CHANNEL.quality)
+JOULES = (metrics.NODE_ENERGY.name, ("board", "metered"))
+
+
+class MemoryStore:
+    """Keeps commits; `before` is called in the middle of each append."""
+
+    def __init__(self) -> None:
+        self.commits: list[Commit] = []
+        self.before: Callable[[], object] = lambda: None
+
+    def append(self, commit: Commit) -> None:
+        self.before()
+        self.commits.append(commit)
+
+    @property
+    def counters(self) -> dict[metrics.SeriesKey, float]:
+        """The counters that a restart would find."""
+        return {key: value for commit in self.commits for key, value in commit.counters.items()}
+
+
+class Made:
+    """A committer over fakes."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.account = Account(Counters({}), [METER], primary=PRIMARY, gap_seconds=3.0)
+        self.committer = Committer(self.account, self.store, self.clock, self.snapshot)
+
+    def snapshot(self, at: Instant) -> Snapshot:
+        return Snapshot("pi-1", at, self.clock.wall(), {}, self.account.counters.snapshot())
+
+    def read(self, watts: float = 5.0) -> None:
+        at = self.clock.now()
+        batch = Batch("meter", at, (Reading(POWER_CHANNEL, watts, at),))
+        self.committer.deliver(ReadOutcome(METER, batch, 0.0, 0.02))
+
+
+@pytest.fixture
+def made() -> Iterator[Made]:
+    made = Made()
+    yield made
+    made.committer.stop()
+
+
+def test_nothing_is_shown_that_the_store_does_not_have(made: Made) -> None:
+    """Seen from inside an append: what is shown then is still the commit before."""
+    shown: list[float | None] = []
+    made.committer.start()
+    made.store.before = lambda: shown.append(made.committer._snapshot.counters.get(JOULES))
+    for second in range(4):
+        made.read()
+        snapshot = made.committer.commit()
+        assert snapshot.counters[JOULES] == made.store.counters[JOULES] == 5.0 * second
+        made.clock.advance(1.0)
+    assert shown[:4] == [None, 0.0, 5.0, 10.0]
+
+
+def test_a_commit_holds_all_that_was_delivered_before_it_was_asked_for(made: Made) -> None:
+    made.committer.start()
+    for _ in range(10):
+        made.read()
+        made.clock.advance(0.5)
+    made.committer.commit()
+    kept = [batch for commit in made.store.commits for batch in commit.batches]
+    assert len(kept) == 10
+    assert [b.at.boot_seconds for b in kept] == sorted(b.at.boot_seconds for b in kept)
+
+
+def test_an_outcome_is_committed_once(made: Made) -> None:
+    made.read()
+    made.committer.commit_now()
+    made.committer.commit_now()
+    assert [len(commit.batches) for commit in made.store.commits] == [1, 0]
+    assert made.store.commits[1].counters == {}
+
+
+def test_many_threads_may_ask_at_once(made: Made) -> None:
+    made.committer.start()
+    made.read()
+    made.clock.advance(1.0)
+    made.read()
+    snapshots: list[Snapshot] = []
+    askers = [threading.Thread(target=lambda: snapshots.append(made.committer.commit())) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join(10)
+    assert [snapshot.counters[JOULES] for snapshot in snapshots] == [5.0] * 8
+
+
+def test_the_last_readings_are_committed_at_the_end(made: Made) -> None:
+    made.committer.start()
+    made.committer.commit()
+    made.read()
+    made.committer.stop()
+    assert sum(len(commit.batches) for commit in made.store.commits) == 1
+    assert made.committer.commit().counters[JOULES] == 0.0  # asked too late: answered, and with the last
+
+
+def test_failures_and_gaps_are_committed_too(made: Made) -> None:
+    made.read()
+    made.clock.advance(10.0)
+    made.committer.deliver(ReadFailure(METER, made.clock.now(), SourceUnavailable("gone", "hangup")))
+    made.read()
+    made.committer.commit_now()
+    (commit,) = made.store.commits
+    (gap,) = commit.gaps
+    assert (gap.missing_seconds, gap.joules) == (10.0, 0.0)
+    assert commit.counters[metrics.SOURCE_READ_FAILURES.name, ("meter", "hangup")] == 1
+
+
+def test_an_open_gap_is_refused_after_an_hour_without_any_reading(made: Made) -> None:
+    made.read()
+    made.committer.commit_now()
+    made.clock.advance(3599.0)
+    made.committer.commit_now()
+    made.clock.advance(2.0)
+    made.committer.commit_now()
+    assert [sum(gap.missing_seconds for gap in commit.gaps) for commit in made.store.commits] == [0, 0, 3601]
