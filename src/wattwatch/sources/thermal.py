@@ -58,7 +58,7 @@ class ThermalSource:
         names: set[str] = set()
         for folder in folders:
             name = _zone_name(folder)
-            if name in names:  # several zones of one type: acpitz, acpitz
+            while name in names:  # several zones of one type: acpitz, acpitz
                 name = f"{name}-{_zone_number(folder)}"
             names.add(name)
             zones[folder] = Channel(self._spec.name, name, "temperature_celsius", Kind.GAUGE, quality=quality)
