@@ -192,3 +192,17 @@ def test_limits_that_are_refused(node: FakeNode, limit: str) -> None:
 
 def test_an_unknown_run_is_not_found(node: FakeNode) -> None:
     assert problem(node, "GET", "/v1/runs/nope")[0] == 404
+
+
+def test_phases_are_told_with_their_edges(node: FakeNode) -> None:
+    call(node, "POST", "/v1/runs", {"run_id": "r"})
+    node.play(2)
+    call(node, "POST", "/v1/runs/r/phases", {"phase": "training"})
+    node.play(3)
+    told = call(node, "GET", "/v1/runs/r/phases", socket=False)
+    assert (told["run_id"], told["gap_seconds"]) == ("r", 3.0)
+    assert [(w["phase"], w["started_at"][17:26], w["ended_at"]) for w in told["windows"]] == [
+        (None, "02.000000", "2023-11-14T22:30:04.000000Z"),
+        ("training", "04.000000", None),
+    ]
+    assert problem(node, "GET", "/v1/runs/unknown/phases")[0] == 404

@@ -1,0 +1,184 @@
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from support.history import CPU_TEMPERATURE, POWER
+from support.node import FakeNode
+from support.pages import Outline, outline
+from support.web_node import DatedFakeHistory, serving, snapshot, status
+from support.web_node import FakeNode as FakeView
+from wattwatch.cli.main import cli
+from wattwatch.errors import ClientError, RunError, WattwatchError
+from wattwatch.runs.run import RunRequest, RunState
+from wattwatch.web.http import Request, Response, Route, Stream
+from wattwatch.web.runs import run_routes
+from wattwatch.web.v1 import read_routes
+
+START_SECONDS = 1002.0
+
+
+def watts(seconds: float) -> float:
+    return 7.0 if seconds > START_SECONDS + 8 else 5.0
+
+
+@pytest.fixture(name="node")
+def _node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
+    """Two runs: `ab1` of two phases with a gap of 4 s, and `ab2` of 2 s."""
+    for name in ("WATTWATCH_SOCKET", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    node = FakeNode(tmp_path, watts=watts)
+    node.service.start(RunRequest("ab1", "mnist <b>", "demo", command="python train.py"))
+    for phase, seconds in (("load", 8.0), ("training", 10.0)):
+        node.service.open_phase("ab1", phase)
+        node.play(seconds)
+    node.metered = False
+    node.play(4)
+    node.metered = True
+    node.play(6)
+    node.service.end("ab1", RunState.SUCCEEDED, 0)
+    node.play(20)
+    node.service.start(RunRequest("ab2", "short", "demo"))
+    node.play(2)
+    node.service.end("ab2", RunState.FAILED, 3)
+    node.play(10)
+    return node
+
+
+@contextmanager
+def daemon(
+    node: FakeNode, *, readings: bool = True, change: Callable[[Route], Route] = lambda route: route
+) -> Iterator[str]:
+    """The node's daemon on a socket, its path; routes as `change` makes them."""
+    sources = (status("meter", "um24c", (POWER,)), status("zones", "thermal", (CPU_TEMPERATURE,)))
+    history = DatedFakeHistory()
+    if readings:
+        for channel in (POWER, CPU_TEMPERATURE):
+            history.put(*node.history._readings[channel.id])
+    view = FakeView(snapshot(sources=sources), history)
+    routes = [*read_routes(view.view()), *run_routes(node.service)]
+    path = node.path.parent / "wattwatch.sock"
+    with serving([*map(change, routes)], listen="", socket_path=path):
+        yield str(path)
+
+
+def report(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["report", *arguments])
+
+
+def written(done: Result, name: str) -> Outline:
+    assert (done.exit_code, done.stdout) == (0, f"{name}\n")
+    return outline(Path(name).read_text(encoding="utf-8"))
+
+
+def bands(page: Outline) -> list[tuple[float, float]]:
+    return [(float(band["x"]), float(band["width"])) for band in page.all("rect", "band")]
+
+
+def curves(page: Outline) -> list[dict[str, str]]:
+    return page.all("path", "curve")
+
+
+def test_a_run_with_its_curves_phases_and_gap(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
+    text = page.text()
+    assert "mnist <b> used at least" in text
+    assert "Power of pi-1, W" in text
+    assert "Temperature of cpu-thermal, °C" in text
+    power, temperature = curves(page)
+    # From the first reading, 1.5 s before the run of 28 s, to 5 s after it: 34.5 s in all.
+    assert (power["d"].count("M"), temperature["d"].count("M")) == (2, 1)
+    assert (power["d"].count("L"), temperature["d"].count("L")) == (70 - 8 - 2, 70 - 1)
+    second = 1000 / 34.5
+    (load_x, load_width), (training_x, training_width) = bands(page)[:2]
+    assert [load_x, load_width] == pytest.approx([1.5 * second, 8 * second], abs=0.1)
+    assert [training_x, training_width] == pytest.approx([9.5 * second, 20 * second], abs=0.1)
+    (gap,) = page.all("rect", "gap")
+    assert float(gap["width"]) == pytest.approx(4.5 * second, abs=0.1)
+
+
+def test_the_last_run_by_environment_into_a_named_file(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with daemon(node) as socket:
+        monkeypatch.setenv("WATTWATCH_SOCKET", socket)
+        page = written(report("last", "--output", "out.html"), "out.html")
+    assert "short (failed, exit status 3) used" in page.text()
+    assert bands(page) == []
+
+
+def test_curves_come_page_by_page(node: FakeNode) -> None:
+    asked: list[str] = []
+
+    def seven_rows(route: Route) -> Route:
+        def answer(request: Request) -> Response | Stream:
+            asked.append(request.query["channel"])
+            return route.handler(replace(request, query={**request.query, "limit": "7"}))
+
+        return replace(route, handler=answer) if route.path == "/v1/readings" else route
+
+    with daemon(node, change=seven_rows) as socket:
+        page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
+    assert [curve["d"].count("L") for curve in curves(page)] == [60, 69]
+    assert (asked.count(POWER.id), asked.count(CPU_TEMPERATURE.id)) == (9, 10)
+
+
+def test_a_daemon_without_its_readings_still_gives_figures(node: FakeNode) -> None:
+    with daemon(node, readings=False) as socket:
+        page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
+    assert "No power curve" in page.text()
+    assert "training" in page.text()
+
+
+def test_a_daemon_that_does_not_tell_phases_is_drawn_without_them(node: FakeNode) -> None:
+    def older(route: Route) -> Route:
+        return replace(route, path="/v1/else") if route.path.endswith("/phases") else route
+
+    with daemon(node, change=older) as socket:
+        page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
+    assert (bands(page), len(curves(page))) == ([], 2)
+
+
+def said(error: BaseException | None, kind: type[WattwatchError]) -> str:
+    assert isinstance(error, kind)
+    assert "\n" not in str(error)
+    return str(error)
+
+
+def test_an_unknown_run_is_one_line(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        asked = report("nope", "--socket", socket), report("ab", "--socket", socket)
+    assert said(asked[0].exception, RunError) == "no run 'nope': see wattwatch runs list"
+    assert "begins 2 run ids" in said(asked[1].exception, RunError)
+    assert list(Path().glob("*.html")) == []
+
+
+def test_a_file_that_cannot_be_written_is_one_line(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        done = report("ab1", "--socket", socket, "--output", "missing/directory/r.html")
+    expected = (
+        "cannot write missing/directory/r.html: No such file or directory; name another file by --output"
+    )
+    assert said(done.exception, RunError) == expected
+
+
+def test_no_daemon_is_one_line(node: FakeNode) -> None:
+    del node
+    assert "no daemon at" in said(report("ab1", "--socket", "gone.sock").exception, ClientError)
+    assert said(report("ab1").exception, RunError) == "no run 'ab1': see wattwatch runs list"
+
+
+def test_a_run_that_was_measured_without_a_daemon(node: FakeNode) -> None:
+    directory = node.path.parent / "state" / "wattwatch"
+    directory.mkdir(parents=True)
+    node.service.close()
+    (directory / "local.db").write_bytes(node.path.read_bytes())
+    page = written(report("ab2"), "wattwatch-ab2.html")
+    assert "No power curve" in page.text()
