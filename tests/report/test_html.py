@@ -211,6 +211,8 @@ def test_warnings_and_what_is_not_final_are_told() -> None:
     page = outline(run_page(document(warnings=["too short for this meter"], completeness="provisional")))
     assert "Warning: too short for this meter" in page.text()
     assert "figures may change" in cells(page, "result")[0]
+    assert "Not final: provisional: the run goes on" in page.text()
+    assert "Not final" not in outline(run_page(document())).text()
 
 
 def test_nothing_from_outside_can_become_a_tag() -> None:
@@ -229,3 +231,10 @@ def test_a_long_run_is_a_small_page() -> None:
     day = trace("Power", "W", ((index / 2, 5.0 + index % 3) for index in range(172_800)), 3.0)
     html = run_page(document(duration_seconds=86_400.0), day)
     assert len(html.encode()) < 60_000
+
+
+def test_edges_of_the_run_are_marked_and_a_running_one_has_no_end() -> None:
+    ended = outline(run_page(document(), power()))
+    assert [edge["d"] for edge in ended.all("path", "edge")] == ["M68.5 0V300", "M934.2 0V300"]
+    running = outline(run_page(document(state="running", ended_at=None), power()))
+    assert [edge["d"] for edge in running.all("path", "edge")] == ["M68.5 0V300"]

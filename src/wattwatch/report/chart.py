@@ -37,7 +37,7 @@ class ChartFrame:
 
     start_seconds: float
     end_seconds: float
-    duration_seconds: float
+    edges_seconds: tuple[float, ...] = (0.0,)  # the run's start, and its end if it has ended
     bands: Sequence[PhaseBand] = ()
     simulated: bool = False
 
@@ -99,7 +99,7 @@ def _figure(name: str, trace: Trace, frame: ChartFrame, axis: _Axis, mean: str) 
         *_bands(frame),
         *(_level(axis.y(tick.at), "grid") for tick in axis.ticks),
         *_gaps(trace, frame),
-        *(_upright(frame.x(edge), "edge") for edge in (0.0, frame.duration_seconds)),
+        *(_upright(frame.x(edge), "edge") for edge in frame.edges_seconds),
         mean,
         f'<path class="curve{" heat" if low else ""}" d="{_path(trace, frame, axis)}"/></svg>',
         *_labels(frame, axis),

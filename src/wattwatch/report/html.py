@@ -7,7 +7,7 @@ from wattwatch import __version__
 from wattwatch.report.chart import ChartFrame, PhaseBand, legend, power_chart, temperature_chart
 from wattwatch.report.series import Trace
 from wattwatch.report.style import STYLE
-from wattwatch.report.tables import figures_table, method_table, run_table
+from wattwatch.report.tables import completeness_text, figures_table, method_table, run_table
 from wattwatch.report.words import Document, number, run_title, sentence
 
 _NO_CURVE = (
@@ -48,10 +48,10 @@ def _body(
     for node in document["nodes"] or [None]:
         yield f'<p class="lead">{escape(sentence(document, node))}</p>'
     yield "</header><main>"
-    yield from (
-        f'<p class="warning"><strong>Warning:</strong> {escape(str(warning))}</p>'
-        for warning in document["warnings"]
-    )
+    for warning in document["warnings"]:
+        yield f'<p class="warning"><strong>Warning:</strong> {escape(str(warning))}</p>'
+    if document["completeness"] != "final":
+        yield f'<p class="warning"><strong>Not final:</strong> {escape(completeness_text(document))}</p>'
     yield "<h2>Over time</h2>"
     yield from _charts(document, power, temperature, bands)
     if document["nodes"]:
@@ -87,7 +87,8 @@ def _frame(document: Document, traces: Sequence[Trace], bands: Sequence[PhaseBan
     times = [point.seconds for trace in traces for point in trace.points]
     start_seconds = min([0.0, *times])
     end_seconds = max([duration_seconds, start_seconds + 1e-3, *times])
-    return ChartFrame(start_seconds, end_seconds, duration_seconds, bands, simulated=_is_simulated(document))
+    edges_seconds = (0.0, duration_seconds) if document.get("ended_at") else (0.0,)
+    return ChartFrame(start_seconds, end_seconds, edges_seconds, bands, simulated=_is_simulated(document))
 
 
 def _drawable(trace: Trace | None) -> Trace | None:

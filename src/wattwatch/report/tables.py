@@ -157,9 +157,14 @@ def run_table(document: Document) -> str:
         ("started", _moment(document.get("started_at"))),
         ("ended", _moment(document.get("ended_at"))),
         ("duration", seconds_text(number(document, "duration_seconds"))),
-        ("result", _COMPLETENESS.get(_word(document.get("completeness")), UNKNOWN)),
+        ("result", completeness_text(document)),
     )
     return _facts("The run", rows)
+
+
+def completeness_text(document: Document) -> str:
+    """Whether the result may still change."""
+    return _COMPLETENESS.get(_word(document.get("completeness")), UNKNOWN)
 
 
 def _facts(caption: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 _MOST_TICKS: Final = 8
 _ROUND: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LEAST_SPAN: Final = 1e-6
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _TIME_STEPS_SECONDS: Final = (
@@ -21,10 +22,9 @@ class Tick(NamedTuple):
 
 def value_ticks(lowest: float, highest: float, most: int = 5) -> list[Tick]:
     """Round values that enclose both; at most `most` steps between the first and the last, at least one."""
-    span = highest - lowest
-    if span <= 0:
-        span = abs(highest) or 1.0
-        highest = lowest + span
+    span, size = highest - lowest, max(1.0, abs(highest))
+    if span < _LEAST_SPAN * size:  # flat: any axis will do that has room for the line
+        span, highest = size, lowest + size
     step = _round_step(span / (most - 1))
     first, last = math.floor(lowest / step + 1e-9), math.ceil(highest / step - 1e-9)
     places = max(0, -math.floor(math.log10(step) + 1e-9))
