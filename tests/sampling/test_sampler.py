@@ -151,3 +151,21 @@ def test_a_source_that_blocks_holds_up_neither_others_nor_the_end() -> None:
     time.sleep(0.1)
     assert quick.reads == reads
     assert (stuck.reads, deaf.reads) == (1, 1)
+
+
+def test_a_bug_in_a_source_is_a_failure_like_others(caplog: pytest.LogCaptureFixture) -> None:
+    reading = Reading()
+
+    def read() -> Batch:
+        raise ZeroDivisionError("a bug")
+
+    working, reading.source.read = reading.source.read, read  # type: ignore[method-assign]
+    reading.tick()
+    reading.source.read = working  # type: ignore[method-assign]
+    reading.tick()
+    failure, outcome = reading.delivered
+    assert isinstance(failure, ReadFailure)
+    assert isinstance(failure.error, SourceUnavailable)
+    assert failure.error.reason == "internal"
+    assert isinstance(outcome, ReadOutcome)
+    assert caplog.records[0].exc_info is not None

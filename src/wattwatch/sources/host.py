@@ -17,6 +17,9 @@ _CPU_MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq
 
 _HERTZ_PER_MEGAHERTZ: Final = 1_000_000
 _LOOPBACK: Final = "lo"
+_UNREADABLE: Final = (OSError, psutil.Error, RuntimeError, ValueError, LookupError, TypeError)
+"""How psutil fails at files that are not as it expects: containers show made-up ones (lxcfs, gVisor)."""
+
 _NOT_A_DISK: Final = ("loop", "ram", "zram", "dm-", "md", "sr")
 """Block devices that are no disk of their own: what they write is counted at the disk below."""
 
@@ -44,7 +47,7 @@ class HostSource:
         at = self._clock.now()
         try:
             values = [*_cpu(), *_memory(), *self._network(), *self._disks()]
-        except (OSError, psutil.Error, ValueError, RuntimeError) as error:
+        except _UNREADABLE as error:
             raise SourceUnavailable(f"{self._spec.root}: {_one_line(error)}") from error
         return Batch(self._spec.name, at, tuple(self._reading(*value, at) for value in values))
 
