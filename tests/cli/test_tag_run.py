@@ -10,11 +10,12 @@ from support.live import LiveNode
 from support.node import FakeNode
 from wattwatch.cli.main import cli
 from wattwatch.config.settings import ServerSettings, Settings
+from wattwatch.report.words import energy_text
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.run import RunRequest, RunState
 from wattwatch.session.inprocess import private_settings
 from wattwatch.session.runs import Runs
-from wattwatch.session.summary import energy_text, summary_lines
+from wattwatch.session.summary import summary_lines
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +62,7 @@ def test_list_and_show_of_local_runs(local: FakeNode) -> None:
     ]
     shown = invoke("runs", "show", "ab1").output
     assert shown.startswith("demo / first: succeeded\n")
-    for words in ("35.0 J ± 0 mJ", "5.00 W, peak 5.00 W", "(metered, board: meter UM24C)", "cpu-thermal"):
+    for words in ("35.0 J ± 0.0 J", "5.00 W, peak 5.00 W", "(metered, board: meter UM24C)", "cpu-thermal"):
         assert words in shown
     table = [line.split()[0] for line in shown.splitlines() if " W " in line and "peak" not in line]
     assert table == ["untagged", "training"]

@@ -11,6 +11,7 @@ Document = Mapping[str, Any]
 UNKNOWN: Final = "unknown"
 _SCALES: Final = ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"))
 _THREE_DIGITS_BELOW: Final = 10
+_LEAST_SHARE_OF_UNIT: Final = 0.1
 _SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -84,14 +85,13 @@ def is_lower_bound(node: Document) -> bool:
 
 
 def _doubt_text(joules: float, doubt: float | None) -> str:
-    """In the unit and places of the energy, unless nothing would be left of it there."""
+    """In the unit and places of the energy, unless too little would be left of it there."""
     if doubt is None:
         return UNKNOWN
     factor, unit = next((scale for scale in _SCALES if abs(joules) >= scale[0]), (0.0, ""))
-    if not factor:
+    if not factor or 0 < doubt < _LEAST_SHARE_OF_UNIT * factor:
         return text_from_joules(doubt)
-    text = f"{doubt / factor:.{2 if abs(joules / factor) < _THREE_DIGITS_BELOW else 1}f}"
-    return f"{text} {unit}" if float(text) or not doubt else text_from_joules(doubt)
+    return f"{doubt / factor:.{2 if abs(joules / factor) < _THREE_DIGITS_BELOW else 1}f} {unit}"
 
 
 def run_title(document: Document) -> str:

@@ -1,21 +1,17 @@
 """Run documents for people."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from wattwatch.report.words import Document, bytes_text, energy_text, run_title, state_text, watts_text
 from wattwatch.units import text_from_joules, text_from_seconds
 
-Document = Mapping[str, Any]
-
-_UNKNOWN: Final = "unknown"
 _LABEL_WIDTH: Final = 12
-_GIB: Final = 2**30
-_MIB: Final = 2**20
 
 
 def summary_lines(document: Document) -> list[str]:
     """What a run cost, a line each: of one phase if it had only one, with a table if it had more."""
-    lines = [_title(document)]
+    lines = [f"{run_title(document)}: {state_text(document)}"]
     for node in document["nodes"]:
         lines += [f"  {label:<{_LABEL_WIDTH}} {text}" for label, text in _node_lines(node, document)]
     lines.append(f"  {'run':<{_LABEL_WIDTH}} {document['run_id']}")
@@ -57,32 +53,18 @@ def _run_row(document: Document) -> tuple[str, ...]:
         document["started_at"].partition(".")[0].replace("T", " ") + "Z",
         text_from_seconds(document["duration_seconds"]),
         energy_text(node),
-        _watts(node.get("mean_power_watts")),
+        watts_text(node.get("mean_power_watts")),
         node.get("quality") or "",
     )
-
-
-def energy_text(node: Document) -> str:
-    """Energy with its doubt: `≥` where time is missing, `±` for edges and filled gaps."""
-    joules = node.get("energy_joules")
-    if joules is None:
-        return _UNKNOWN
-    bound = "≥ " if node["missing_seconds"] > 0 else ""
-    doubt_joules = (node["edge_uncertainty_joules"] or 0.0) + (node["gap_doubt_joules"] or 0.0)
-    return f"{bound}{text_from_joules(joules)} ± {text_from_joules(doubt_joules)}"
-
-
-def _title(document: Document) -> str:
-    names = [text for text in (document["experiment"], document["name"]) if text]
-    status = document["exit_status"]
-    ending = document["state"] if status in (None, 0) else f"{document['state']}, exit status {status}"
-    return f"{' / '.join(names) or document['run_id']}: {ending}"
 
 
 def _node_lines(node: Document, document: Document) -> Iterator[tuple[str, str]]:
     yield "energy", f"{energy_text(node)}{_origin(node)}"
     if node["mean_power_watts"] is not None:
-        yield "mean power", f"{_watts(node['mean_power_watts'])}, peak {_watts(node['peak_power_watts'])}"
+        yield (
+            "mean power",
+            f"{watts_text(node['mean_power_watts'])}, peak {watts_text(node['peak_power_watts'])}",
+        )
     yield "duration", text_from_seconds(document["duration_seconds"])
     if degrees := node["temperature_celsius"]:
         start, mean, highest = (f"{degrees[stat]:.1f} °C" for stat in ("start", "mean", "max"))
@@ -114,9 +96,9 @@ def _use(node: Document) -> str:
     if node["cpu_ratio"] is not None:
         parts.append(f"CPU {node['cpu_ratio']:.1%}")
     if node["memory_peak_bytes"] is not None:
-        parts.append(f"memory up to {_bytes(node['memory_peak_bytes'])}")
+        parts.append(f"memory up to {bytes_text(node['memory_peak_bytes'])}")
     if node["network_bytes"] is not None:
-        parts.append(f"network {_bytes(node['network_bytes'])}")
+        parts.append(f"network {bytes_text(node['network_bytes'])}")
     return ", ".join(parts)
 
 
@@ -126,17 +108,7 @@ def _phase_row(phase: Document) -> tuple[str, ...]:
     return (
         phase["phase"],
         energy_text(phase),
-        _watts(phase["mean_power_watts"]),
+        watts_text(phase["mean_power_watts"]),
         text_from_seconds(seconds),
         f"{degrees['max']:.1f}" if degrees else "",
     )
-
-
-def _watts(watts: float | None) -> str:
-    return _UNKNOWN if watts is None else f"{watts:.2f} W"
-
-
-def _bytes(count: float) -> str:
-    if count >= _GIB:
-        return f"{count / _GIB:.2f} GiB"
-    return f"{count / _MIB:.1f} MiB"
