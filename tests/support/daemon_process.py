@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from wattwatch.client import Client
 from wattwatch.errors import ClientError
 
-WATTWATCH = (sys.executable, "-c", "from wattwatch.cli.main import run; run()")
+WATTWATCH = (sys.executable, "-X", "faulthandler", "-c", "from wattwatch.cli.main import run; run()")
 NODE_ENERGY = "wattwatch_node_energy_joules_total"
 POWER_CHANNEL = "meter/vbus/power_watts"
 
@@ -100,16 +100,17 @@ class Worker:
         return value
 
     def end(self, number: int = signal.SIGTERM, seconds: float = 10.0) -> int:
-        """Its exit status after a signal; harmless for one that has ended."""
+        """Its exit status after a signal; if it does not end, the failure shows where its threads are."""
         self.process.send_signal(number)
         try:
-            status = self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(seconds)
+            self.joined()
+            raise AssertionError(f"has not ended within {seconds} s:\n{self.text}") from error
         finally:
-            self._reader.join(5)
-        return status
+            self.joined()
 
     def joined(self) -> None:
         """Once it has ended: until all of its output is here."""
@@ -121,10 +122,8 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join(5)
+        if self.process.poll() is None:  # in good order: a killed daemon leaves its tail in shared memory
+            self.end()
 
 
 @dataclass(frozen=True)
