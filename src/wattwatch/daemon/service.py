@@ -2,8 +2,6 @@
 
 import logging
 import os
-import select
-import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,6 +13,7 @@ from wattwatch.config.paths import state_directory
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.node import STORE_NAME, Node
 from wattwatch.errors import ConfigError, WattwatchError
+from wattwatch.signals import Bell
 from wattwatch.sources.base import UmSpec
 
 logger = logging.getLogger("wattwatch.daemon")
@@ -35,8 +34,8 @@ def run_service(
     `simulate` is the profile of a simulated meter that is served and read beside the real sources.
     Raises ConfigError, StoreError or MissingExtra, in one line, if it cannot start.
     """
-    stopping = _Bell()
-    stopping.rung_by_signals(signal.SIGTERM, signal.SIGINT)
+    stopping = Bell()
+    stopping.rung_by_signals()
     broken = _stop_on_broken_thread(stopping)
     with ExitStack() as undo:
         if simulate is not None:
@@ -54,33 +53,7 @@ def run_service(
         )
 
 
-class _Bell:
-    """Wakes the main thread, from other threads and from signals.
-
-    No threading.Event: a handler that sets one while the main thread is about to wait on it waits for
-    itself, and a signal that the kernel gives to another thread does not wake the main one.
-    """
-
-    def __init__(self) -> None:
-        self._waiting, self._rope = os.pipe()
-        os.set_blocking(self._rope, False)
-
-    def rung_by_signals(self, *numbers: int) -> None:
-        """Have these signals ring, whichever thread they reach."""
-        signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
-        for number in numbers:
-            signal.signal(number, lambda *_: None)
-
-    def ring(self) -> None:
-        """Wake whoever waits, now or later."""
-        os.write(self._rope, b"!")
-
-    def wait(self) -> None:
-        """Wait until it has rung."""
-        select.select([self._waiting], [], [])
-
-
-def _stop_on_broken_thread(stopping: _Bell) -> list[str]:
+def _stop_on_broken_thread(stopping: Bell) -> list[str]:
     """Names of threads that an unforeseen error ended: better a clean end than figures that stand still."""
     broken: list[str] = []
 

@@ -7,11 +7,9 @@ makes sense; everything that comes of it says `simulated`.
 import os
 import secrets
 import shlex
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -25,6 +23,7 @@ from wattwatch.config.settings import Settings
 from wattwatch.daemon.node import Node
 from wattwatch.daemon.service import with_simulated_meter
 from wattwatch.errors import ConfigError
+from wattwatch.signals import Bell
 from wattwatch.sources.base import UmSpec
 
 DEMO_SECONDS: Final = 10
@@ -61,7 +60,9 @@ def run_demo(environment: Mapping[str, str], say: Say, *, once: bool) -> int:
             say(f"report: {shown.report}")
         if not once:
             say(f"look at {shown.url}/ and {shown.url}/metrics (Ctrl-C ends it)")
-            _wait_for_signal()
+            stopping = Bell()
+            stopping.rung_by_signals()
+            stopping.wait()
     return shown.exit_status
 
 
@@ -127,10 +128,3 @@ def _measure(node: Node, directory: Path, environment: Mapping[str, str], say: S
             command, env=child_environment, check=False, stdout=subprocess.DEVNULL
         ).returncode
     return Demo(f"http://{node.address}", report, status)
-
-
-def _wait_for_signal() -> None:
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    stopping.wait()

@@ -14,6 +14,7 @@ import pytest
 from wattwatch.clock import SystemClock
 from wattwatch.errors import ConfigError, SourceUnavailable
 from wattwatch.reading import Batch, Quality
+from wattwatch.signals import Bell
 from wattwatch.sources import open_source
 from wattwatch.sources.base import Source, UmSpec
 from wattwatch.sources.um.simulator_server import SimulatorServer, SimulatorSettings, make_simulator
@@ -271,8 +272,8 @@ def test_it_sleeps_while_nothing_happens() -> None:
     endpoint = CountingEndpoint()
     server = SimulatorServer(made._meter, endpoint, SystemClock())  # type: ignore[arg-type] # the same methods
     server.start()
-    stop_asked = threading.Event()
-    timer = threading.Timer(1.2, stop_asked.set)
+    stop_asked = Bell()
+    timer = threading.Timer(1.2, stop_asked.ring)
     timer.start()
     server.wait(stop_asked)
     server.stop()

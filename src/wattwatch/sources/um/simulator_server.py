@@ -6,7 +6,6 @@ url = server.start()    # for a UmSpec(url=url, simulated=True)
 server.stop()
 """
 
-import signal
 import socket
 import threading
 from collections import deque
@@ -19,6 +18,7 @@ from typing import Final
 from wattwatch.clock import Clock
 from wattwatch.errors import ConfigError
 from wattwatch.reading import Instant
+from wattwatch.signals import Bell
 from wattwatch.sources.um.protocol import MODELS
 from wattwatch.sources.um.simulator import MeterSettings, SimulatedMeter, TruthRow
 from wattwatch.sources.um.simulator_endpoints import Endpoint, PtyEndpoint, TcpEndpoint
@@ -28,7 +28,6 @@ from wattwatch.sources.um.simulator_profiles import Profile, constant, from_csv,
 TRUTH_COLUMNS: Final = "boot_seconds,displayed_watts,displayed_joules,true_watts,true_joules"
 PROFILES: Final = ("constant", "host", "training", "inference")
 MODEL_NAMES: Final = tuple(model.name.lower() for model in MODELS.values())
-_ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,8 @@ class SimulatorServer:
         if self._truth is not None:
             self._truth.close()
 
-    def wait(self, stop_asked: threading.Event) -> None:
-        """Block until `stop_asked` is set, or the thread has ended by an error of its own."""
+    def wait(self, stop_asked: Bell) -> None:
+        """Block until `stop_asked` has rung, or the thread has ended by an error of its own."""
         one_look_seconds = 1.0
         while not stop_asked.wait(one_look_seconds) and not self._ended.is_set():
             pass
@@ -218,9 +217,8 @@ def _endpoint(settings: SimulatorSettings) -> Endpoint:
 def serve(settings: SimulatorSettings, clock: Clock, announce: Callable[[str], None]) -> None:
     """Serve a simulated meter until SIGTERM, SIGINT or SIGHUP; `announce` gets one line with its url."""
     server = make_simulator(settings, clock)
-    stop_asked = threading.Event()
-    for number in _ENDING_SIGNALS:
-        signal.signal(number, lambda *_: stop_asked.set())
+    stop_asked = Bell()
+    stop_asked.rung_by_signals()
     try:
         url = server.start()
         announce(f'simulated {settings.model.upper()} (profile {settings.profile}): url = "{url}"')
