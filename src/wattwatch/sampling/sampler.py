@@ -80,7 +80,8 @@ class SourceReader:
             self._note_failure(started, error)
             return
         except Exception as error:  # the service runner: a mistake in one source must not end its thread
-            logger.exception("source %s: a mistake in wattwatch, please report it", self.name)
+            if self._down_since is None:  # once, not at every retry
+                logger.exception("source %s: a mistake in wattwatch, please report it", self.name)
             self._note_failure(started, SourceUnavailable(f"internal error: {error!r}", "internal"))
             return
         took_seconds = self._clock.now().boot_seconds - started.boot_seconds
