@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 
 class Kind(StrEnum):
@@ -35,14 +34,6 @@ class Quality(StrEnum):
     SENSOR = "sensor"
     MODEL = "model"
     SIMULATED = "simulated"
-
-
-_WORSE: Final = {quality: rank for rank, quality in enumerate(Quality)}
-
-
-def worst_quality(*qualities: Quality) -> Quality:
-    """The least trustworthy of the given qualities; ValueError for none."""
-    return max(qualities, key=_WORSE.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,6 @@ def coulombs_from_milliampere_hours(count: float) -> float:
     return count * COULOMBS_PER_MILLIAMPERE_HOUR
 
 
-def joules_from_microjoules(count: float) -> float:
-    """Joules of a RAPL counter, which counts microjoules."""
-    return count / 1_000_000
-
-
 def seconds_from_text(text: str) -> float:
     """Seconds of `500ms`, `30s`, `5m`, `1h`, `30d`, `2w`; ValueError names the allowed units."""
     return _scaled(text, _SECONDS, "a duration such as 500ms, 30s, 5m, 1h, 30d")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from wattwatch.client import find_socket, user_socket, xdg_state_directory
-from wattwatch.config.paths import local_state_directory, runtime_socket, state_directory
+from wattwatch.config.paths import runtime_socket, state_directory
 
 NOWHERE = Path("/proc/1/nowhere/wattwatch")  # nobody can make that, root included
 
@@ -47,7 +47,7 @@ def test_without_a_home_there_is_still_a_place() -> None:
 
 def test_local_runs_never_use_the_daemons_directory() -> None:
     environment = {"STATE_DIRECTORY": "/var/lib/wattwatch", "HOME": "/home/x"}
-    assert local_state_directory(environment) == Path("/home/x/.local/state/wattwatch")
+    assert xdg_state_directory(environment) == Path("/home/x/.local/state/wattwatch")
 
 
 @pytest.mark.parametrize("variables", [{"XDG_RUNTIME_DIR": "run"}, {"XDG_STATE_HOME": "state"}])

@@ -24,6 +24,8 @@ COMMANDS: Final[dict[str, str]] = {
 }
 """Command name to `module:attribute`; modules are imported only when their command runs."""
 
+_INTERRUPTED: Final = 130  # 128 + SIGINT
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are needed, so that each starts fast."""
@@ -79,6 +81,3 @@ def run() -> None:
 
 def _say(line: str) -> None:
     click.echo(" ".join(line.split()), err=True)
-
-
-_INTERRUPTED: Final = 130  # 128 + SIGINT

@@ -31,11 +31,6 @@ def runtime_socket(environment: Mapping[str, str], system: Path = SYSTEM_SOCKET)
     return system if _is_ours(system.parent) else user_socket(environment)
 
 
-def local_state_directory(environment: Mapping[str, str]) -> Path:
-    """The state directory of `--local` runs: always the user's own, never the daemon's."""
-    return xdg_state_directory(environment)
-
-
 def _first(directories: str) -> Path | None:
     """The first of a list as systemd writes it, with colons."""
     first = directories.split(":", maxsplit=1)[0]

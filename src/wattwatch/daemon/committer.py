@@ -1,6 +1,5 @@
 """The committing thread: what was read becomes counted, durable and visible, in this order."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -11,8 +10,6 @@ from wattwatch.reading import Batch, EnergyRecord, Instant
 from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
 from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import Commit
-
-logger = logging.getLogger("wattwatch.committer")
 
 COMMIT_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 5.0

@@ -1,6 +1,5 @@
 """The node daemon as an assembly: sources, account, store, runs, web, in the order of the flow."""
 
-import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -31,8 +30,6 @@ from wattwatch.web.runs import run_routes
 from wattwatch.web.server import WebServer
 from wattwatch.web.v1 import read_routes
 from wattwatch.web.view import NodeView
-
-logger = logging.getLogger("wattwatch.daemon")
 
 STORE_NAME: Final = "wattwatch.db"
 LEDGER_NAME: Final = "ledger.db"
@@ -121,7 +118,7 @@ class Node:
         account = self._restored_account(store, descriptions, primary)
         runs = self._open_runs(store, account, _by_name(descriptions, primary))
         undo.callback(runs.close)
-        committer = Committer(account, store, clock, lambda at: self._snapshot(account, at, primary))
+        committer = Committer(account, store, clock, lambda at: self._snapshot(account, at))
         self._web = self._open_web(committer, store, runs)
         self._web.start()
         undo.callback(self._web.stop)
@@ -185,7 +182,7 @@ class Node:
         sampler.start()
         undo.callback(sampler.stop)
 
-    def _snapshot(self, account: Account, at: Instant, primary: Primary | None) -> Snapshot:
+    def _snapshot(self, account: Account, at: Instant) -> Snapshot:
         return Snapshot(
             self._settings.node,
             at,
@@ -193,7 +190,7 @@ class Node:
             account.readings(),
             account.counters.snapshot(),
             account.sources(),
-            primary,
+            account.primary,
             self._simulated,
             account.disagreement_ratios(),
         )

@@ -8,7 +8,7 @@ counted in whole microseconds: every microsecond is sampled, recovered or missin
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -79,10 +79,6 @@ class EnergyFigures:
             max(peaks, default=None),
             self.gap_doubts | other.gap_doubts,
         )
-
-    def with_missing(self, microseconds: int) -> "EnergyFigures":
-        """The same with more missing time: such as that between two boots."""
-        return replace(self, missing_microseconds=self.missing_microseconds + microseconds)
 
     @property
     def sampled_seconds(self) -> float:

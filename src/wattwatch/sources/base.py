@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from wattwatch.reading import Batch, Channel, Scope
+from wattwatch.reading import Batch, Channel
 
 UmTransport = Literal["auto", "bluez", "rfcomm", "serial", "ble"]
 
@@ -101,6 +101,3 @@ class SelfSpec:
 
 
 SourceSpec = UmSpec | ThermalSpec | HostSpec | SelfSpec
-
-POWER_SCOPES = {"um24c": Scope.BOARD, "um25c": Scope.BOARD, "um34c": Scope.BOARD}
-"""The scope of a source type's power channel, for choosing the primary before anything was read."""
