@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wattwatch.cli.docs import documents
-from wattwatch.config import grammar
+from wattwatch.config import source_tables
 from wattwatch.config.load import settings_from_document
 from wattwatch.metrics import METRICS
 
@@ -21,7 +21,7 @@ def test_the_committed_page_is_what_the_code_makes(name: str) -> None:
 
 def test_the_pages_name_every_key_and_every_metric() -> None:
     page = documents()["config.md"]
-    assert all(f"| `{key.name}` |" in page for table in grammar.TABLES for key in table.keys)
+    assert all(f"| `{key.name}` |" in page for table in source_tables.TABLES for key in table.keys)
     assert all(f"| `{spec.name}` |" in documents()["metrics.md"] for spec in METRICS)
 
 

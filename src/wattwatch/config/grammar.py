@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from wattwatch.config.settings import SamplingSettings, ServerSettings, Settings, StoreSettings
-from wattwatch.sources.base import HostSpec, ThermalSpec, UmSpec, UmTransport
 
-_HOUR: Final = 3600.0
-_DAY: Final = 24 * _HOUR
+HOUR: Final = 3600.0
+_DAY: Final = 24 * HOUR
 _MEBIBYTE: Final = 2**20
 
 
@@ -41,6 +40,7 @@ class Key:
     least: float | None = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    required: bool = False
     later: str = ""  # known, but not in this version: what to do instead
 
     @property
@@ -114,7 +114,7 @@ SERVER: Final = Table(
             "web_config",
             ValueType.PATH,
             "TLS and passwords in the exporter-toolkit format.",
-            later="listen on loopback and put a TLS proxy before it",
+            rule="none: plain HTTP",
         ),
     ),
 )
@@ -129,7 +129,7 @@ SAMPLING: Final = Table(
             ValueType.NUMBER,
             "A step between two readings longer than this, and than 3 intervals, is a gap.",
             least=0.1,
-            most=_HOUR,
+            most=HOUR,
         ),
     ),
 )
@@ -150,7 +150,7 @@ STORE: Final = Table(
             ValueType.DURATION,
             "Age at which readings are dropped.",
             "retention_seconds",
-            least=_HOUR,
+            least=HOUR,
             most=3650 * _DAY,
         ),
         Key(
@@ -166,75 +166,11 @@ STORE: Final = Table(
             "What a loss of power may cost at most.",
             "sync_seconds",
             least=1.0,
-            most=_HOUR,
+            most=HOUR,
         ),
     ),
-)
-
-_INTERVAL: Final = Key(
-    "interval", ValueType.DURATION, "Time from read to read.", "interval_seconds", least=0.05, most=_HOUR
-)
-_COMMON: Final = (
-    Key("type", ValueType.TEXT, "What kind of source it is."),
-    Key("name", ValueType.NAME, "Its name in channels and series; no two sources share one."),
-    _INTERVAL,
-    Key("nodes", ValueType.TEXTS, "What it measures: one node, or several that share it.", rule="this node"),
-    Key("simulated", ValueType.BOOLEAN, "Its values are not real: everything made of them says so."),
-)
-_RELAYED: Final = Key(
-    "relayed",
-    ValueType.BOOLEAN,
-    "Serve the readings to another daemon only.",
-    later="leave it out: the readings are exported under nodes",
-)
-
-METER: Final = Table(
-    "source",
-    "A USB power meter; the model is read off the meter.",
-    UmSpec,
-    (
-        *_COMMON,
-        Key("url", ValueType.TEXT, "Serial device or URL: /dev/rfcomm0, socket://host:port, rfc2217://…"),
-        Key("address", ValueType.ADDRESS, "Bluetooth address of the meter.", rule="not known"),
-        Key("channel", ValueType.INTEGER, "RFCOMM channel; 0 tries 1, then 2.", least=0, most=30),
-        Key("transport", ValueType.TEXT, "How the meter is reached.", choices=get_args(UmTransport)),
-        Key(
-            "deadline",
-            ValueType.DURATION,
-            "Longest wait for a reply.",
-            "deadline_seconds",
-            least=0.1,
-            most=60.0,
-        ),
-        _RELAYED,
-    ),
-    ("um24c", "um25c", "um34c"),
-)
-
-THERMAL: Final = Table(
-    "source",
-    "Temperatures of the kernel's thermal zones.",
-    ThermalSpec,
-    (*_COMMON, Key("root", ValueType.PATH, "Where sysfs is mounted.")),
-    ("thermal",),
-)
-
-HOST: Final = Table(
-    "source",
-    "CPU, frequency, memory, network and disk of this machine.",
-    HostSpec,
-    (*_COMMON, Key("root", ValueType.PATH, "Where procfs is mounted.")),
-    ("host",),
 )
 
 SECTIONS: Final = (SERVER, SAMPLING, STORE)
-SOURCES: Final = (METER, THERMAL, HOST)
-TABLES: Final = (ROOT, *SECTIONS, *SOURCES)
-SOURCE_TYPES: Final = {name: table for table in SOURCES for name in table.types}
 
 LATER_TABLES: Final = ("controller", "attribution")
-LATER_SOURCE_TYPES: Final = (
-    "relay", "lhm", "rapl", "powercap", "hwmon", "power_supply", "cgroup", "pi", "nvml", "replay",
-)  # fmt: skip
-NOW_TRANSPORTS: Final = ("auto", "serial")
-"""Transports of this version; the others are known to the design."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from wattwatch.config import grammar
+from wattwatch.config import grammar, source_tables
 from wattwatch.config.files import SYSTEM_CONFIG, default_node, find_config, read_document
 from wattwatch.config.grammar import Key, Table
 from wattwatch.config.settings import Settings
@@ -126,34 +126,36 @@ def _source(entry: dict[str, Any], place: _Place, index: int) -> SourceSpec:
     inside = _Place(place.file, f"source[{index}]", f" ({shown(about)})" if isinstance(about, str) else "")
     table = _source_table(entry, inside)
     spec: SourceSpec = table.record(**_values(entry, table, inside))
+    _check_required(entry, table, inside)
     if isinstance(spec, UmSpec):
         _check_meter(spec, inside)
     return spec
 
 
 def _source_table(entry: dict[str, Any], place: _Place) -> Table:
-    allowed = f"expected one of {', '.join(grammar.SOURCE_TYPES)}"
+    allowed = f"expected one of {', '.join(source_tables.SOURCE_TYPES)}"
     if "type" not in entry:
         raise place.at("type").error(f"is missing: {allowed}")
     kind = entry["type"]
-    if isinstance(kind, str) and kind in grammar.LATER_SOURCE_TYPES:
+    if isinstance(kind, str) and kind in source_tables.LATER_SOURCE_TYPES:
         raise place.at("type").error(f"{kind!r} is {_NOT_YET}: {allowed}")
-    if not isinstance(kind, str) or kind not in grammar.SOURCE_TYPES:
+    if not isinstance(kind, str) or kind not in source_tables.SOURCE_TYPES:
         raise place.at("type").error(f"{allowed}, got {shown(kind)}")
-    return grammar.SOURCE_TYPES[kind]
+    return source_tables.SOURCE_TYPES[kind]
+
+
+def _check_required(entry: Mapping[str, Any], table: Table, place: _Place) -> None:
+    for key in table.keys:
+        if key.required and not entry.get(key.name):
+            raise place.at(key.name).error(f"is missing: {key.help}")
 
 
 def _check_meter(spec: UmSpec, place: _Place) -> None:
-    if spec.transport not in grammar.NOW_TRANSPORTS:
-        cause = f"{spec.transport!r} is {_NOT_YET}: expected one of {', '.join(grammar.NOW_TRANSPORTS)}"
-        raise place.at("transport").error(cause)
-    if spec.url:
-        return
-    address = spec.address or "ADDRESS"
-    how = f'run `sudo rfcomm bind 0 {address}` and set url = "/dev/rfcomm0"'
-    if spec.address:
-        raise place.at("address").error(f"an address without url is {_NOT_YET}: {how}")
-    raise place.at("url").error(f"is missing: {how}")
+    if not spec.url and not spec.address:
+        cause = "is missing: the meter's Bluetooth address (`wattwatch meters` finds it), or url"
+        raise place.at("address").error(cause)
+    if spec.url and spec.transport not in {"auto", "serial"}:
+        raise place.at("transport").error(f"{spec.transport!r} needs an address; a url is read by serial")
 
 
 def _check_names(settings: Settings, place: _Place) -> None:

@@ -13,6 +13,7 @@ class ServerSettings:
     listen: str = "127.0.0.1:9816"  # "" serves the socket only
     socket: Path | None = None  # None: by the rule of the runtime directory
     token_file: Path | None = None  # bearer token for /v1 over TCP
+    web_config: Path | None = None  # TLS and passwords, exporter-toolkit format
 
 
 @dataclass(frozen=True, slots=True)

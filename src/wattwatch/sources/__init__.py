@@ -1,9 +1,22 @@
 """Sources: things that are read. `open_source` makes one from its specification."""
 
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
 from wattwatch.clock import Clock
-from wattwatch.sources.base import HostSpec, SelfSpec, Source, SourceSpec, ThermalSpec, UmSpec
+from wattwatch.sources import base
+from wattwatch.sources.base import Source, SourceSpec
 
 __all__ = ["open_source"]
+
+_MAKERS: Final[dict[type[SourceSpec], tuple[str, str]]] = {
+    base.UmSpec: ("um.meter", "open_meter"),
+    base.ThermalSpec: ("thermal", "ThermalSource"),
+    base.HostSpec: ("host", "HostSource"),
+    base.SelfSpec: ("host", "SelfSource"),
+}
+"""Module and maker of each specification: a module is imported only when a source of it is wanted."""
 
 
 def open_source(spec: SourceSpec, clock: Clock) -> Source:
@@ -11,20 +24,6 @@ def open_source(spec: SourceSpec, clock: Clock) -> Source:
 
     Raises MissingExtra, naming what to install, where a package is absent.
     """
-    match spec:
-        case UmSpec():
-            from wattwatch.sources.um.meter import open_meter  # noqa: PLC0415 - lazy on purpose
-
-            return open_meter(spec, clock)
-        case ThermalSpec():
-            from wattwatch.sources.thermal import ThermalSource  # noqa: PLC0415 - lazy on purpose
-
-            return ThermalSource(spec, clock)
-        case HostSpec():
-            from wattwatch.sources.host import HostSource  # noqa: PLC0415 - lazy on purpose
-
-            return HostSource(spec, clock)
-        case SelfSpec():
-            from wattwatch.sources.host import SelfSource  # noqa: PLC0415 - lazy on purpose
-
-            return SelfSource(spec, clock)
+    module, name = _MAKERS[type(spec)]
+    make: Callable[[SourceSpec, Clock], Source] = getattr(import_module(f"wattwatch.sources.{module}"), name)
+    return make(spec, clock)

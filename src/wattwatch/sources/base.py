@@ -1,12 +1,13 @@
 """What a source is, and the specifications from which `open_source` makes one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from wattwatch.reading import Batch, Channel
 
 UmTransport = Literal["auto", "bluez", "rfcomm", "serial", "ble"]
+SYSFS: Final = Path("/sys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,54 +51,153 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class UmSpec:
+class Spec:
+    """What every specification of a source has; `nodes` is what it measures, empty for this node."""
+
+    name: str
+    type: str
+    interval_seconds: float = 1.0
+    nodes: tuple[str, ...] = ()
+    simulated: bool = False
+    relayed: bool = False  # served to another daemon by /v1/readings, with no series here
+
+
+@dataclass(frozen=True, slots=True)
+class UmSpec(Spec):
     """A UM24C, UM25C or UM34C; the model is read off the meter."""
 
     name: str = "meter"
     type: str = "um24c"  # um24c, um25c, um34c: all the same
+    interval_seconds: float = 0.5
     url: str = ""  # /dev/rfcomm0, rfc2217://..., socket://...
     address: str = ""  # Bluetooth address
+    adapter: str = ""  # hci0; "": the first that is powered
     channel: int = 0  # RFCOMM channel; 0: 1, then 2
     transport: UmTransport = "auto"
-    interval_seconds: float = 0.5
-    nodes: tuple[str, ...] = ()
-    simulated: bool = False
     deadline_seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class ThermalSpec:
+class ThermalSpec(Spec):
     """The kernel's thermal zones below `root`/class/thermal."""
 
     name: str = "thermal"
     type: str = "thermal"
-    root: Path = field(default=Path("/sys"))
-    interval_seconds: float = 1.0
-    nodes: tuple[str, ...] = ()
-    simulated: bool = False
+    root: Path = SYSFS
 
 
 @dataclass(frozen=True, slots=True)
-class HostSpec:
+class CoolingSpec(Spec):
+    """The kernel's cooling devices (fans, frequency caps) below `root`/class/thermal."""
+
+    name: str = "cooling"
+    type: str = "cooling"
+    root: Path = SYSFS
+
+
+@dataclass(frozen=True, slots=True)
+class PowercapSpec(Spec):
+    """Energy counters of CPU package, cores, memory and platform (RAPL) below `root`/class/powercap."""
+
+    name: str = "rapl"
+    type: str = "rapl"
+    root: Path = SYSFS
+
+
+@dataclass(frozen=True, slots=True)
+class HwmonSpec(Spec):
+    """Power, energy, current, voltage and temperature sensors below `root`/class/hwmon."""
+
+    name: str = "hwmon"
+    type: str = "hwmon"
+    root: Path = SYSFS
+    devices: tuple[str, ...] = ()  # chip names such as ina226; empty: all
+    scope: str = "auto"  # of its power channels; auto: by the chip
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSupplySpec(Spec):
+    """Batteries, mains and PoE supplies below `root`/class/power_supply."""
+
+    name: str = "power-supply"
+    type: str = "power_supply"
+    root: Path = SYSFS
+
+
+@dataclass(frozen=True, slots=True)
+class PiSpec(Spec):
+    """The Raspberry Pi's firmware: throttling and under-voltage, on a Pi 5 also its power rails."""
+
+    name: str = "pi"
+    type: str = "pi"
+    root: Path = SYSFS
+    command: str = "vcgencmd"
+    board: bool = False  # also the board's power, estimated from the rails by a published fit
+
+
+@dataclass(frozen=True, slots=True)
+class NvmlSpec(Spec):
+    """NVIDIA GPUs, by NVML."""
+
+    name: str = "gpu"
+    type: str = "nvml"
+
+
+@dataclass(frozen=True, slots=True)
+class LhmSpec(Spec):
+    """Sensors of a Windows host, by LibreHardwareMonitor's web server; only ever read."""
+
+    name: str = "lhm"
+    type: str = "lhm"
+    url: str = ""  # http://host:8085/data.json
+    zones: tuple[str, ...] = ()  # sensors to take, such as "CPU Package"; empty: all
+    scope: str = "auto"  # of its power channels; auto: by the sensor
+    user: str = ""
+    password_file: Path | None = None
+    deadline_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySpec(Spec):
+    """A source that another daemon reads for this node."""
+
+    name: str = "meter"
+    type: str = "relay"
+    url: str = ""  # http://host:9816
+    source: str = ""  # its name there
+    token_file: Path | None = None
+    deadline_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec(Spec):
     """CPU, frequency, memory, network and disk of this machine, by psutil."""
 
     name: str = "host"
     type: str = "host"
-    root: Path = field(default=Path("/proc"))
-    interval_seconds: float = 1.0
-    nodes: tuple[str, ...] = ()
-    simulated: bool = False
+    root: Path = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
-class SelfSpec:
+class SelfSpec(Spec):
     """This process's own CPU time; every daemon has it, no configuration names it."""
 
     name: str = "self"
     type: str = "self"
     interval_seconds: float = 5.0
-    nodes: tuple[str, ...] = ()
-    simulated: bool = False
 
 
-SourceSpec = UmSpec | ThermalSpec | HostSpec | SelfSpec
+SourceSpec = (
+    UmSpec
+    | ThermalSpec
+    | CoolingSpec
+    | PowercapSpec
+    | HwmonSpec
+    | PowerSupplySpec
+    | PiSpec
+    | NvmlSpec
+    | LhmSpec
+    | RelaySpec
+    | HostSpec
+    | SelfSpec
+)
