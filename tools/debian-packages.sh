@@ -1,8 +1,26 @@
 #!/bin/sh
 # Installs the real servers that the tests use: on Debian as root; elsewhere says what is missing.
 set -eu
+
+# command → package, one pair a line
+needed="
+prometheus          prometheus
+promtool            prometheus
+debootstrap         debootstrap
+systemd-nspawn      systemd-container
+qemu-system-x86_64  qemu-system-x86
+cpio                cpio
+depmod              kmod
+"
+# The kernel of the virtual machine is downloaded by tools/kernel.sh, never installed.
+
 missing=""
-command -v prometheus >/dev/null && command -v promtool >/dev/null || missing="$missing prometheus"
+while read -r command package; do
+    [ -z "$command" ] || command -v "$command" >/dev/null && continue
+    case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+done <<END
+$needed
+END
 [ -z "$missing" ] && exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
