@@ -14,16 +14,13 @@ from wattwatch.reading import (
     Quality,
     Reading,
     Scope,
-    seconds_between,
 )
 from wattwatch.sources.base import Source, SourceDescription, UmSpec
-from wattwatch.sources.um.protocol import FRAME_BYTES, GROUPS, POLL, Frame
-from wattwatch.sources.um.resync import Resynchroniser, describe_garbage
-from wattwatch.sources.um.transport import Reply, Transport
+from wattwatch.sources.um.polling import Poller
+from wattwatch.sources.um.protocol import GROUPS, Frame
+from wattwatch.sources.um.transport import Transport
 from wattwatch.units import coulombs_from_milliampere_hours, joules_from_milliwatt_hours
 
-# So much of another thing than frames is enough: what speaks there is no meter.
-_GARBAGE_LIMIT_BYTES: Final = 4096
 _GAUGES: Final = (
     ("vbus", "voltage_volts"),
     ("vbus", "current_amperes"),
@@ -40,11 +37,11 @@ class UmMeter:
     def __init__(self, spec: UmSpec, clock: Clock, connect: Callable[[], Transport]) -> None:
         """`connect` opens a transport or raises SourceUnavailable; nothing opens before the first read."""
         self._spec = spec
-        self._clock = clock
         self._connect = connect
         self._transport: Transport | None = None
         self._closings = 0  # counts, so that a close during a connection attempt is not lost
         self._where = spec.url or spec.address
+        self._poller = Poller(self._where, clock, spec.deadline_seconds)
         self._model_name = ""
         self._quality = Quality.SIMULATED if spec.simulated else Quality.METERED
         self._power = Channel(spec.name, "vbus", "power_watts", Kind.POWER, Scope.BOARD, self._quality)
@@ -78,11 +75,11 @@ class UmMeter:
         """
         transport = self._open_transport()
         try:
-            frame, reply = self._poll(transport)
+            frame, at = self._poller.poll(transport)
         except SourceUnavailable:
             self._drop(transport)
             raise
-        return self._batch(frame, _midway(reply))
+        return self._batch(frame, at)
 
     def close(self) -> None:
         """Release the port, from any thread; a later read opens it again."""
@@ -105,47 +102,6 @@ class UmMeter:
         if self._transport is transport:
             self._transport = None
         transport.close()
-
-    def _poll(self, transport: Transport) -> tuple[Frame, Reply]:
-        """A frame to trust, and the beginning of the reply that it came in."""
-        started_at = self._clock.now()
-        reply = transport.exchange(POLL, FRAME_BYTES, self._spec.deadline_seconds)
-        sync = Resynchroniser()
-        frame = sync.feed(reply.data)
-        while frame is None:
-            left_seconds = self._spec.deadline_seconds - seconds_between(started_at, self._clock.now())
-            if left_seconds <= 0 or sync.hopeless or sync.seen_bytes > _GARBAGE_LIMIT_BYTES:
-                raise self._refusal(sync)
-            frame = sync.feed(self._more(transport, sync, left_seconds))
-        return frame, reply
-
-    def _more(self, transport: Transport, sync: Resynchroniser, left_seconds: float) -> bytes:
-        try:
-            return transport.exchange(b"", sync.missing_bytes, left_seconds).data
-        except SourceUnavailable as error:
-            if error.reason == "timeout":  # then what did come says more than that no more came
-                raise self._refusal(sync) from error
-            raise
-
-    def _refusal(self, sync: Resynchroniser) -> SourceUnavailable:
-        if sync.doubtful is not None:
-            problems = ", ".join(sync.doubtful.problems)
-            return SourceUnavailable(
-                f"{self._where}: a frame contradicts itself ({problems}): once is line noise; "
-                "always is a meter that we do not know: please report a capture of it",
-                "invalid",
-            )
-        if sync.unfinished_bytes > 1 and sync.seen_bytes < FRAME_BYTES:
-            return SourceUnavailable(
-                f"{self._where}: only {sync.unfinished_bytes} of {FRAME_BYTES} bytes came in "
-                f"{self._spec.deadline_seconds:g} s: is the meter near enough?",
-                "timeout",
-            )
-        return SourceUnavailable(
-            f"{self._where}: no meter's frame but {describe_garbage(sync.first_bytes, sync.seen_bytes)}: "
-            "is this the meter's port?",
-            "garbage",
-        )
 
     def _batch(self, frame: Frame, at: Instant) -> Batch:
         group = frame.selected_group
@@ -173,10 +129,6 @@ class UmMeter:
 
     def _channel(self, zone: str, quantity: str, kind: Kind) -> Channel:
         return Channel(self._spec.name, zone, quantity, kind, quality=self._quality)
-
-
-def _midway(reply: Reply) -> Instant:
-    return reply.written_at.plus(seconds_between(reply.written_at, reply.first_byte_at) / 2)
 
 
 def open_meter(spec: UmSpec, clock: Clock) -> Source:

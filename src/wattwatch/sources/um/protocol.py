@@ -13,7 +13,7 @@ from typing import Final
 from wattwatch.errors import FrameError
 
 POLL: Final = b"\xf0"
-"""The only byte that wattwatch ever sends to a meter."""
+"""The only byte that measuring ever sends to a meter; `commands` has those of `wattwatch meters set`."""
 
 FRAME_BYTES: Final = 130
 GROUPS: Final = 10

@@ -65,6 +65,8 @@ class SerialTransport:
             self._drop_stale()
             self._port.write(request)
         written_at = self._clock.now()
+        if not reply_bytes:
+            return Reply(b"", written_at, written_at)
         first = self._read(1, deadline_at)
         first_byte_at = self._clock.now()
         if not first:

@@ -1,4 +1,7 @@
-"""What buttons and command bytes change in a simulated meter. wattwatch itself sends none of them."""
+"""What buttons and command bytes change in a simulated meter. Measuring sends none of them.
+
+Says for itself what each byte means, so that `wattwatch meters set` is tested against something of its own.
+"""
 
 from dataclasses import dataclass
 from typing import Final

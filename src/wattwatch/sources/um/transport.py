@@ -22,7 +22,8 @@ class Transport(Protocol):
         """The next `reply_bytes` bytes after writing `request`; fewer if the deadline cut them off.
 
         Bytes that came before the request are dropped. An empty request writes and drops nothing: it goes
-        on reading the reply to the one before. Raises SourceUnavailable with reason `timeout` if not one
+        on reading the reply to the one before. With `reply_bytes` 0 nothing is waited for: a command that
+        is never answered, its `first_byte_at` being the instant of writing. Raises SourceUnavailable with reason `timeout` if not one
         byte came, `hangup` if the other end is gone or this one was closed, else `io`; after any of these
         the connection is of no further use.
         """
