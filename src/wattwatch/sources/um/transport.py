@@ -23,9 +23,9 @@ class Transport(Protocol):
 
         Bytes that came before the request are dropped. An empty request writes and drops nothing: it goes
         on reading the reply to the one before. With `reply_bytes` 0 nothing is waited for: a command that
-        is never answered, its `first_byte_at` being the instant of writing. Raises SourceUnavailable with reason `timeout` if not one
-        byte came, `hangup` if the other end is gone or this one was closed, else `io`; after any of these
-        the connection is of no further use.
+        is never answered, its `first_byte_at` being the instant of writing. Raises SourceUnavailable with
+        reason `timeout` if not one byte came, `hangup` if the other end is gone or this one was closed, else
+        `io`; after any of these the connection is of no further use.
         """
         ...
 
