@@ -14,6 +14,8 @@ COMMANDS: Final[dict[str, str]] = {
     "daemon": "wattwatch.cli.daemon:command",
     "demo": "wattwatch.cli.demo:command",
     "sources": "wattwatch.cli.sources:command",
+    "meters": "wattwatch.cli.meters:command",
+    "read": "wattwatch.cli.read:command",
     "readings": "wattwatch.cli.readings:command",
     "check-config": "wattwatch.cli.check_config:command",
     "decode": "wattwatch.cli.decode:command",
