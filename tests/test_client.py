@@ -137,7 +137,7 @@ def test_silence_ends_at_the_deadline(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "base", ["", "wattwatch.sock", "https://host:1", "http://", "http://h:99999", "http://["]
+    "base", ["", "wattwatch.sock", "ftp://host:1", "http://", "http://h:99999", "http://["]
 )
 def test_an_address_that_is_none_says_what_is_expected(base: str) -> None:
     with pytest.raises(ClientError, match="is not an address"):

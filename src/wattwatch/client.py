@@ -1,17 +1,20 @@
-"""Our HTTP client: a daemon over its Unix socket or TCP, answers in JSON, failures in one line."""
+"""Our HTTP client: a daemon over its Unix socket, TCP or TLS, answers in JSON, failures in one line."""
 
 import http.client
 import json
 import os
 import socket
+import ssl
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from wattwatch.errors import ClientError
+from wattwatch.reading import Instant
 
 SOCKET_NAME: Final = "wattwatch.sock"
 SYSTEM_SOCKET: Final = Path("/run/wattwatch") / SOCKET_NAME
@@ -24,22 +27,41 @@ _JOIN_GROUP: Final = "sudo usermod -aG wattwatch $USER, then log in again"
 _START: Final = "start it with `wattwatch daemon` or `sudo systemctl start wattwatch`"
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A document and the two instants between which the other side made it."""
+
+    document: Any
+    sent_at: Instant
+    received_at: Instant
+
+
 class Client:
     """Requests to one daemon, a connection each.
 
-    `base` is `unix:/path/to.sock` or `http://host:port`. `deadline_seconds` bounds the connecting and
-    every wait for the next piece of an answer. All methods raise ClientError.
+    `base` is `unix:/path/to.sock`, `http://host:port` or `https://host:port`, whose certificate is checked
+    against `ca_file`, else against the system's. `deadline_seconds` bounds the connecting and every wait
+    for the next piece of an answer. All methods raise ClientError.
     """
 
-    def __init__(self, base: str, token: str = "", deadline_seconds: float = 10.0) -> None:
+    def __init__(
+        self, base: str, token: str = "", deadline_seconds: float = 10.0, ca_file: Path | None = None
+    ) -> None:
         self.base = base
         self._token = token
         self._deadline_seconds = deadline_seconds
-        self._place = _place(base)
+        self._place = _place(base, ca_file)
 
     def get_json(self, path: str) -> Any:
         """The JSON document at a path such as `/v1/sources`."""
         return _document(self._exchange("GET", path), path)
+
+    def exchange_json(self, path: str, now: Callable[[], Instant]) -> Exchange:
+        """The JSON document at a path, with the instants of the request and of the answer's arrival."""
+        sent_at = now()
+        body = self._exchange("GET", path)
+        received_at = now()
+        return Exchange(_document(body, path), sent_at, received_at)
 
     def get_text(self, path: str) -> str:
         """The body at a path, as text."""
@@ -142,33 +164,42 @@ class _Connection(http.client.HTTPConnection):
 
     def __init__(self, place: "_Place", deadline_seconds: float) -> None:
         super().__init__(place.host or "localhost", place.port, timeout=deadline_seconds)
-        self._path = place.path
+        self._place = place
         self.held_socket: socket.socket
 
     def connect(self) -> None:
         """Connect, by path if there is one."""
-        if self._path is None:
+        if self._place.path is None:
             super().connect()
+            if self._place.tls is not None:
+                self.sock = self._place.tls.wrap_socket(self.sock, server_hostname=self._place.host)
         else:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
-            self.sock.connect(str(self._path))
+            self.sock.connect(str(self._place.path))
         self.held_socket = self.sock
 
 
 class _Place:
-    """Where a daemon is: a socket's path, or host and port."""
+    """Where a daemon is: a socket's path, or host and port, by TLS if `tls` is given."""
 
-    def __init__(self, path: Path | None, host: str = "", port: int = _DEFAULT_PORT) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        host: str = "",
+        port: int = _DEFAULT_PORT,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.path = path
         self.host = host
         self.port = port
+        self.tls = tls
 
     def __str__(self) -> str:
         return str(self.path) if self.path else f"{self.host}:{self.port}"
 
 
-def _place(base: str) -> _Place:
+def _place(base: str, ca_file: Path | None) -> _Place:
     if base.startswith(_UNIX):
         return _Place(Path(base.removeprefix(_UNIX)))
     try:
@@ -176,9 +207,18 @@ def _place(base: str) -> _Place:
         port = parts.port or _DEFAULT_PORT
     except ValueError as error:
         raise ClientError(f"{base!r} is not an address: {error}") from error
-    if parts.scheme != "http" or not parts.hostname:
-        raise ClientError(f"{base!r} is not an address: expected unix:/path/to.sock or http://host:port")
-    return _Place(None, parts.hostname, port)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ClientError(
+            f"{base!r} is not an address: expected unix:/path/to.sock, http://host:port or https://host:port"
+        )
+    return _Place(None, parts.hostname, port, _tls(ca_file) if parts.scheme == "https" else None)
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ClientError(f"{ca_file} cannot be used as a certificate authority: {error}") from error
 
 
 def _check(response: http.client.HTTPResponse) -> bytes:
@@ -212,8 +252,14 @@ def _cause(place: _Place, error: Exception, deadline_seconds: float) -> str:
             return _refused(place)
         case TimeoutError():
             return f"no answer from {place} within {deadline_seconds:g} s: is that daemon stuck?"
-        case socket.gaierror():
-            return f"unknown host {place.host!r}: check the name"
+    return _rare_cause(place, error)
+
+
+def _rare_cause(place: _Place, error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return f"unknown host {place.host!r}: check the name"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {place} is not trusted ({error.verify_message}): name its CA in ca_file"
     said = " ".join(str(error).split())[:_LONGEST_CAUSE] or type(error).__name__
     return f"talking to {place} failed: {said}; is it a wattwatch daemon?"
 

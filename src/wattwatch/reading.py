@@ -1,5 +1,6 @@
 """The words that every stage speaks: instants, channels, readings, batches, energy records."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,6 +35,12 @@ class Quality(StrEnum):
     SENSOR = "sensor"
     MODEL = "model"
     SIMULATED = "simulated"
+
+
+def worst_quality(qualities: Iterable[Quality]) -> Quality:
+    """The quality of a figure that is made of several; ValueError for none."""
+    order = list(Quality)
+    return max(qualities, key=order.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,11 @@ class Channel:
         return f"{self.source}/{self.zone}/{self.quantity}"
 
     @property
+    def energy_labels(self) -> tuple[str, str, str, str]:
+        """The labels of its power and energy series: source, zone, scope, quality."""
+        return self.source, self.zone, self.scope.value, self.quality.value
+
+    @property
     def measures_energy(self) -> bool:
         """Whether this channel is integrated into joules."""
         return self.kind is Kind.POWER or (self.kind is Kind.COUNTER and self.quantity == "energy_joules")
@@ -98,12 +110,16 @@ class MeterIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one read of a source gave; all readings carry the same instant `at`."""
+    """What one read of a source gave; all readings carry the same instant `at`.
+
+    A relayed source gives what has gathered since the last read: `earlier` batches came before this one.
+    """
 
     source: str
     at: Instant
     readings: tuple[Reading, ...]
     identity: MeterIdentity | None = None  # of a meter with accumulators
+    earlier: tuple["Batch", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Model:
     seconds: float = 10.0
     readings: dict[tuple[str, str], list[Reading]] = field(default_factory=dict)
     gaps: dict[tuple[str, str], list[EnergyRecord]] = field(default_factory=dict)
+    batches: dict[tuple[str, str], list[Batch]] = field(default_factory=dict)
     last: dict[str, Batch] = field(default_factory=dict)
     last_commit: Instant | None = None
 
@@ -47,6 +48,7 @@ class Model:
         self.last_commit = one.at
         for batch in one.batches:
             self.last[batch.source] = batch
+            self.batches.setdefault((self.boot_id, batch.source), []).append(batch)
             for reading in batch.readings:
                 self.readings.setdefault((self.boot_id, reading.channel.id), []).append(reading)
         for gap in one.gaps:
@@ -121,6 +123,10 @@ def check_spans(data: st.DataObject, store: LocalStore, model: Model) -> None:
         asked = span(start, start + length, f"boot-{boot}")
         for channel in POOL:
             assert same(list(store.readings(channel.id, asked)), model.in_span(channel.id, asked))
+        for source in ("meter", "host"):
+            known = model.batches.get((f"boot-{boot}", source), [])
+            inside = [b for b in known if start <= b.at.boot_seconds <= start + length]
+            assert list(store.batches(source, asked)) == inside
         gaps = model.gaps.get((f"boot-{boot}", POOL[0].id), [])
         touching = [g for g in gaps if g.end.boot_seconds >= start and g.start.boot_seconds <= start + length]
         assert list(store.gaps(POOL[0].id, asked)) == sorted(touching, key=lambda gap: gap.start.boot_seconds)

@@ -9,7 +9,7 @@ from typing import Any
 from support.history import FakeHistory
 from wattwatch.clock import WallOffset
 from wattwatch.metrics import Sample, SeriesKey
-from wattwatch.reading import Channel, Instant, Kind, Quality, Reading, Scope
+from wattwatch.reading import Batch, Channel, Instant, Kind, Quality, Reading, Scope
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceHealth, SourceStatus
 from wattwatch.sources.base import SourceDescription
 from wattwatch.store.base import Span, StoreHealth
@@ -103,6 +103,16 @@ class DatedFakeHistory(FakeHistory):
 
     def spans(self, start: float, end: float) -> Sequence[Span]:
         return [span for boot_id in self.offsets if (span := self._span(boot_id, start, end))]
+
+    def batches(self, source: str, span: Span) -> Iterator[Batch]:
+        """One batch an instant; none has an identity."""
+        by_instant: dict[Instant, list[Reading]] = {}
+        for channel in (channel for channel in self.channels() if channel.source == source):
+            for reading in self.readings(channel.id, span):
+                if span.start.boot_seconds <= reading.at.boot_seconds <= span.end.boot_seconds:
+                    by_instant.setdefault(reading.at, []).append(reading)
+        for at in sorted(by_instant, key=lambda at: at.boot_seconds):
+            yield Batch(source, at, tuple(by_instant[at]))
 
     def _span(self, boot_id: str, start: float, end: float) -> Span | None:
         all_readings = (r for readings in self._readings.values() for r in readings)

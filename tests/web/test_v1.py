@@ -179,7 +179,7 @@ def test_start_and_end_are_rfc_3339_or_unix_seconds_and_both_included(
         ({"after": "nonsense"}, 400, "after: not a cursor"),
         ({"after": "W10"}, 400, "after: not a cursor"),
         ({"after": "ü"}, 400, "after: not a cursor"),
-        ({"channel": ""}, 400, "channel= is missing"),
+        ({"channel": ""}, 400, "channel= or source= is missing"),
         ({"channel": "meter/vbus/power_wats"}, 404, "nearest: meter/vbus/power_watts"),
         ({"channel": "§" * 2000}, 404, "none is like it"),
     ],

@@ -132,6 +132,7 @@ RELAY: Final = Table(
         Key("url", ValueType.TEXT, "http://host:9816 of the daemon that reads it.", required=True),
         Key("source", ValueType.TEXT, "The source's name there.", required=True),
         Key("token_file", ValueType.PATH, "File with that daemon's bearer token.", rule="none"),
+        Key("ca_file", ValueType.PATH, "Certificate authority of an https URL.", rule="the system's"),
         _DEADLINE,
     ),
     ("relay",),

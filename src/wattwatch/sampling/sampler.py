@@ -9,13 +9,14 @@ import math
 import random
 import threading
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Final
 
 from wattwatch.clock import Clock
 from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.reading import Instant
 from wattwatch.sampling.account import ReadFailure, ReadOutcome
-from wattwatch.sources.base import Source
+from wattwatch.sources.base import Source, SourceDescription
 
 logger = logging.getLogger("wattwatch.sampler")
 
@@ -89,7 +90,8 @@ class SourceReader:
             logger.warning("source %s: back", self.name)
         self._down_since = None
         lateness_seconds = max(0.0, started.boot_seconds - due_seconds)
-        self._deliver(ReadOutcome(self._source.description, batch, lateness_seconds, took_seconds))
+        for each in (*batch.earlier, batch):
+            self._deliver(ReadOutcome(self._source.description, each, lateness_seconds, took_seconds))
 
     def _note_failure(self, at: Instant, error: SourceError) -> None:
         self._unsupported = isinstance(error, SourceUnsupported)
@@ -109,31 +111,67 @@ class SourceReader:
                 self.read_once(due_seconds)
         self._source.close()
 
-    def close(self) -> None:
-        """Close the source from another thread, so that a blocked read ends."""
-        self._source.close()
-
 
 class Sampler:
-    """All sources of a node, each in a thread of its own."""
+    """All sources of a node, each in a thread of its own; they may come and go while others are read."""
 
     def __init__(self, sources: Iterable[Source], clock: Clock, deliver: Deliver) -> None:
-        self._stop = threading.Event()
-        self._readers = [SourceReader(s, clock, deliver, seed) for seed, s in enumerate(sources)]
-        self._threads = [
-            threading.Thread(target=reader.run, args=(self._stop,), name=reader.name, daemon=True)
-            for reader in self._readers
-        ]
+        self._clock = clock
+        self._deliver = deliver
+        self._seeds = count()
+        self._running: dict[str, _Running] = {}
+        self._add(sources)
 
     def start(self) -> None:
         """Begin to read."""
-        for thread in self._threads:
-            thread.start()
+        for running in self._running.values():
+            running.thread.start()
+
+    def descriptions(self) -> dict[str, SourceDescription]:
+        """What is known of each source by now, by name."""
+        return {name: running.source.description for name, running in self._running.items()}
 
     def stop(self, patience_seconds: float = 1.0) -> None:
         """End all reading; a source that does not answer is left behind after `patience_seconds`."""
-        self._stop.set()
-        for reader in self._readers:
-            reader.close()
-        for thread in self._threads:
-            thread.join(patience_seconds)
+        self.remove(list(self._running), patience_seconds)
+
+    def remove(self, names: Iterable[str], patience_seconds: float = 1.0) -> None:
+        """End the reading of some sources, as `stop` does; nothing of them is delivered afterwards."""
+        gone = [self._running.pop(name) for name in names]
+        for running in gone:
+            running.end()
+        for running in gone:
+            running.thread.join(patience_seconds)
+
+    def add(self, sources: Iterable[Source]) -> None:
+        """Begin to read further sources."""
+        for running in self._add(sources):
+            running.thread.start()
+
+    def _add(self, sources: Iterable[Source]) -> list["_Running"]:
+        added = [_Running(source, self._clock, self._deliver, next(self._seeds)) for source in sources]
+        self._running |= {running.source.description.name: running for running in added}
+        return added
+
+
+class _Running:
+    """A source, the thread that reads it, and how it is told to end."""
+
+    def __init__(self, source: Source, clock: Clock, deliver: Deliver, seed: int) -> None:
+        self.source = source
+        self._stop = threading.Event()
+        self._delivering = threading.Lock()
+        self._deliver = deliver
+        reader = SourceReader(source, clock, self._deliver_unless_ended, seed)
+        self.thread = threading.Thread(target=reader.run, args=(self._stop,), name=reader.name, daemon=True)
+
+    def end(self) -> None:
+        """Deliver nothing more, and close the source so that a blocked read ends."""
+        with self._delivering:
+            self._stop.set()
+        self.source.close()
+
+    def _deliver_unless_ended(self, item: ReadOutcome | ReadFailure) -> None:
+        with self._delivering:
+            if not self._stop.is_set():
+                self._deliver(item)

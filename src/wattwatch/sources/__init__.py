@@ -14,6 +14,7 @@ _MAKERS: Final[dict[type[SourceSpec], tuple[str, str]]] = {
     base.UmSpec: ("um.meter", "open_meter"),
     base.ThermalSpec: ("thermal", "ThermalSource"),
     base.HostSpec: ("host", "HostSource"),
+    base.RelaySpec: ("relay", "RelaySource"),
     base.SelfSpec: ("host", "SelfSource"),
 }
 """Module and maker of each specification: a module is imported only when a source of it is wanted."""

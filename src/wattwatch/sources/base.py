@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
-from wattwatch.reading import Batch, Channel
+from wattwatch.reading import Batch, Channel, Instant
 
 UmTransport = Literal["auto", "bluez", "rfcomm", "serial", "ble"]
 SYSFS: Final = Path("/sys")
@@ -47,6 +47,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release what is held; harmless when called twice, from any thread, or before the first read."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A source that can go on where an earlier process stopped."""
+
+    def resume(self, last: Instant) -> None:
+        """Give what came after a batch of this boot; called before the first read."""
         ...
 
 
@@ -166,6 +175,7 @@ class RelaySpec(Spec):
     url: str = ""  # http://host:9816
     source: str = ""  # its name there
     token_file: Path | None = None
+    ca_file: Path | None = None  # of an https URL
     deadline_seconds: float = 5.0
 
 

@@ -45,7 +45,7 @@ class Disk:
         self, path: Path, limits: DiskLimits, found: Opened, parts: tuple[Recent, Layouts, Clock]
     ) -> None:
         self._path = path
-        self._limits = limits
+        self.limits = limits
         self._recent, self._layouts, self._clock = parts
         self._lock = self._recent.lock
         self._tails: dict[int, tuple[Segment, TailWriter]] = {}  # open files by number
@@ -148,7 +148,7 @@ class Disk:
     def recover(self) -> None:
         """Try to come back from memory to the disk."""
         if self.database is None:
-            self._take(open_database(self._path, self._layouts, self._limits.checkpoint_pages, self._utc()))
+            self._take(open_database(self._path, self._layouts, self.limits.checkpoint_pages, self._utc()))
         with self._lock:
             active = self._recent.active.number
             if active not in self._tails and (writer := self._new_tail(active + 1)) is not None:
@@ -234,10 +234,10 @@ class Disk:
         with self._lock:
             boot = self._recent.boot
             now = instant_of(boot.boot_id, boot.last_us or 0)
-            oldest_us = self._recent.boots.oldest_us(now, self._limits.retention_seconds)
+            oldest_us = self._recent.boots.oldest_us(now, self.limits.retention_seconds)
         # Log and tail files will be as large again as they are now.
         other_bytes = bytes_on_disk(self._path) - self._path.stat().st_size
-        return Bounds(self._limits.max_bytes - other_bytes, oldest_us)
+        return Bounds(self.limits.max_bytes - other_bytes, oldest_us)
 
     def _replace(self, reason: str) -> None:
         """Move a damaged database aside and go on with a new one."""
@@ -255,7 +255,7 @@ class Disk:
             "store: %s is damaged (%s); moved to %s, a new one is begun", self._path, reason, self.damaged
         )
         self._restrict([])
-        self._take(open_database(self._path, self._layouts, self._limits.checkpoint_pages, self._utc()))
+        self._take(open_database(self._path, self._layouts, self.limits.checkpoint_pages, self._utc()))
 
     def _utc(self) -> float:
         return self._clock.now().boot_seconds + self._clock.wall().unix_minus_boot_seconds

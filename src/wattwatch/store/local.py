@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from wattwatch.clock import Clock
 from wattwatch.errors import StoreError
@@ -40,6 +40,7 @@ _TAIL_BYTES: Final = 4 * 2**20  # or until it is this large
 _RETRY_SECONDS: Final = 60.0
 
 _Row = tuple[int, float, Channel]
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,13 @@ class LocalStore:
             self._retry_due = True
         return self._sync_due or self._retry_due
 
+    def set_limits(self, limits: StoreLimits) -> None:
+        """Go on with other limits; what is too old or too much goes with the next chunk."""
+        with self._lock:
+            self._sync_seconds = limits.sync_seconds
+            self._retention_seconds = limits.retention_seconds
+            self._disk.limits = DiskLimits(limits.retention_seconds, limits.max_bytes)
+
     def sync(self) -> None:
         """Return once every commit so far is on the disk, or `health` says why it is not."""
         self._disk.sync()
@@ -195,6 +203,16 @@ class LocalStore:
         merged = heapq.merge(*streams, key=itemgetter(0))
         for at_us, value, channel in _with_neighbours(merged, window):
             yield Reading(channel, value, instant_of(window.boot_id, at_us))
+
+    def batches(self, source: str, span: Span) -> Iterator[Batch]:
+        """Whole batches of a source in a span, with the meter's identity, in order of time."""
+        window = _window(span)
+        with self._lock:
+            before = self._recent.first_number()
+            streams: list[Iterable[Batch]] = [*self._recent.batches(source, window)]
+        with self._reading() as reader:
+            streams += [self._guarded(part) for part in reader.batches(source, window, before)]
+        yield from heapq.merge(*streams, key=attrgetter("at.boot_seconds"))
 
     def gaps(self, channel_id: str, span: Span) -> Iterator[EnergyRecord]:
         """Recovered and missing stretches of a channel that touch the span, in order of time."""
@@ -251,7 +269,7 @@ class LocalStore:
         except sqlite3.Error as error:
             self._failed(error)
 
-    def _guarded(self, rows: Iterator[_Row]) -> Iterator[_Row]:
+    def _guarded(self, rows: Iterator[_Item]) -> Iterator[_Item]:
         try:
             yield from rows
         except sqlite3.Error as error:

@@ -43,6 +43,11 @@ AND end_us >= ? AND start_us <= ? AND segment < ? ORDER BY start_us, id
 _BOOTS_SQL: Final = """
 SELECT boot_id, first_us, last_us, offset_seconds, synchronised_offset_seconds FROM boots ORDER BY id
 """
+_WHOLE_SQL: Final = """
+SELECT id, rows FROM chunks WHERE layout = :layout AND boot = (SELECT id FROM boots WHERE boot_id = :boot)
+AND segment < :before AND end_us >= :start AND start_us <= :end ORDER BY start_us, id
+"""
+_COLUMNS_SQL: Final = "SELECT data FROM columns WHERE id >= ? AND id < ? ORDER BY id"
 _LAST_SQL: Final = """
 SELECT id, rows, end_us FROM chunks WHERE layout = ? AND boot = (SELECT id FROM boots WHERE boot_id = ?)
 ORDER BY start_us DESC, id DESC LIMIT 1
@@ -124,6 +129,29 @@ class Reader:
                 if start_us > window.end_us:
                     return
             key |= {"start": rows[-1][0], "chunk": rows[-1][1]}
+
+    def batches(self, source: str, window: Window, before_segment: int) -> list[Iterator[Batch]]:
+        """Per layout of the source: its batches in the window, of segments before the given one."""
+        boundaries = {"boot": window.boot_id, "start": window.start_us, "end": window.end_us}
+        return [
+            self._whole(layout, window, boundaries | {"layout": number, "before": before_segment})
+            for number, layout in self._all_layouts().items()
+            if layout.source == source
+        ]
+
+    def _whole(self, layout: Layout, window: Window, key: dict[str, Any]) -> Iterator[Batch]:
+        for chunk, count in self._fetch(_WHOLE_SQL, key):
+            first_id = chunk * COLUMNS_PER_CHUNK
+            (times,), *columns = self._fetch(_COLUMNS_SQL, (first_id, first_id + COLUMNS_PER_CHUNK))
+            try:
+                times_us = decode_times(times, count)
+                values = [decode_floats(data, count) for (data,) in columns]
+            except StoreError as error:
+                logger.warning("a chunk of %s is left out: %s", layout.source, error)
+                continue
+            for row in range(bisect_left(times_us, window.start_us), bisect_right(times_us, window.end_us)):
+                at = instant_of(window.boot_id, times_us[row])
+                yield layout.batch(at, array("d", [column[row] for column in values]))
 
     def last_batch_of_each(self, boot_id: str) -> list[Batch]:
         """The last batch of each layout in a boot."""

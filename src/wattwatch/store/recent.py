@@ -105,6 +105,10 @@ class Recent:
         """Readings of a channel in the window and one on each side, per segment and layout."""
         return [part for segment in self._readable() for part in segment.slices(channel_id, window)]
 
+    def batches(self, source: str, window: Window) -> list[list[Batch]]:
+        """Batches of a source in the window, per segment and layout."""
+        return [part for segment in self._readable() for part in segment.batches_of(source, window)]
+
     def gaps(self, channel_id: str, window: Window) -> list[EnergyRecord]:
         """Gaps of a channel that touch the window."""
         return [gap for segment in self._readable() for gap in segment.gaps_of(channel_id, window)]

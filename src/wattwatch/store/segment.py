@@ -115,6 +115,18 @@ class Rows:
         at = instant_of(boot_id, self.times_us[-1])
         return self._layout.batch(at, self.values[len(self.values) - self._width :])
 
+    def batches(self, window: Window) -> list[Batch]:
+        """The batches in the window."""
+        width, values = self._width, self.values
+        return [
+            self._layout.batch(
+                instant_of(window.boot_id, self.times_us[row]), values[row * width : (row + 1) * width]
+            )
+            for row in range(
+                bisect_left(self.times_us, window.start_us), bisect_right(self.times_us, window.end_us)
+            )
+        ]
+
     def slice(self, position: int, window: Window) -> Slice:
         """The rows of a channel in the window and one on each side, as far as there are any."""
         first = max(bisect_left(self.times_us, window.start_us) - 1, 0)
@@ -178,6 +190,11 @@ class Segment:
         for layout, rows in self.rows.items():
             if (position := layout.positions.get(channel_id)) is not None:
                 yield rows.slice(position, window)
+
+    def batches_of(self, source: str, window: Window) -> Iterator[list[Batch]]:
+        """Per layout of the source: its batches in the window."""
+        if self.boot.boot_id == window.boot_id:
+            yield from (rows.batches(window) for layout, rows in self.rows.items() if layout.source == source)
 
     def gaps_of(self, channel_id: str, window: Window) -> Iterator[EnergyRecord]:
         """The gaps of a channel that touch the window."""

@@ -44,7 +44,7 @@ def readings_page(
     """At most `limit` rows of a channel between two UTC times, after a cursor; Problem 400."""
     cursor = parse_cursor(after) if after else None
     found = list(islice(_readings(history, channel_id, start_end, cursor), limit + 1))
-    kept, offsets = found[:limit], _Offsets(history)
+    kept, offsets = found[:limit], Offsets(history)
     rows = [_row(reading, offsets.utc_seconds(reading.at)) for reading in kept]
     following = after or None
     if kept:
@@ -56,15 +56,16 @@ def _readings(
     history: DatedHistory, channel_id: str, start_end: tuple[float, float], cursor: Cursor | None
 ) -> Iterator[Reading]:
     """Readings inside the spans only: a history gives one neighbour on each side besides."""
-    for span in _spans_after(history, start_end, cursor):
+    for span in spans_after(history, start_end, cursor):
         for reading in history.readings(channel_id, span):
             if span.start.boot_seconds <= reading.at.boot_seconds <= span.end.boot_seconds:
                 yield reading
 
 
-def _spans_after(
+def spans_after(
     history: DatedHistory, start_end: tuple[float, float], cursor: Cursor | None
 ) -> Sequence[Span]:
+    """The spans between two UTC times, without what came up to the cursor."""
     spans = history.spans(*start_end)
     if cursor is None:
         return spans
@@ -84,7 +85,7 @@ def _spans_of_later_boots(
     return history.spans(max(start_end[0], cursor.utc_seconds + _MICROSECOND), start_end[1])
 
 
-class _Offsets:
+class Offsets:
     """UTC of instants, asked of the history once a boot."""
 
     def __init__(self, history: DatedHistory) -> None:
@@ -92,6 +93,7 @@ class _Offsets:
         self._by_boot: dict[str, float] = {}
 
     def utc_seconds(self, at: Instant) -> float:
+        """UTC of an instant, in whole microseconds."""
         if at.boot_id not in self._by_boot:
             self._by_boot[at.boot_id] = self._history.utc_seconds(at)[0] - at.boot_seconds
         return round(at.boot_seconds + self._by_boot[at.boot_id], 6)

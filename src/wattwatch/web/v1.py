@@ -14,6 +14,7 @@ from wattwatch.exposition.samples import cap_series, node_samples
 from wattwatch.metrics import Sample
 from wattwatch.reading import Channel, Instant
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceStatus
+from wattwatch.web.batches import batches_document
 from wattwatch.web.http import Problem, Request, Response, Route, json_response
 from wattwatch.web.page import page
 from wattwatch.web.paging import query_limit, query_start_end, readings_page
@@ -138,6 +139,8 @@ def _rfc3339(at: Instant | None, snapshot: Snapshot) -> str | None:
 
 def _readings(node: NodeView, request: Request) -> Response:
     query = dict(request.query)
+    if "source" in query:
+        return json_response(batches_document(node, query))
     start_end, limit = query_start_end(query), query_limit(query)
     snapshot = node.commit()
     channel = _known_channel(node, snapshot, query.get("channel", ""))
@@ -163,7 +166,7 @@ def _known_channel(node: NodeView, snapshot: Snapshot, channel_id: str) -> Chann
     if channel_id in known:
         return known[channel_id]
     if not channel_id:
-        raise Problem(HTTPStatus.BAD_REQUEST, "channel= is missing; /v1/sources lists channels")
+        raise Problem(HTTPStatus.BAD_REQUEST, "channel= or source= is missing; /v1/sources lists both")
     near = difflib.get_close_matches(channel_id[:_LONGEST_CHANNEL], known, n=_SHOWN_NAMES, cutoff=0.3)
     names = ", ".join(near) or "none is like it"
     raise Problem(HTTPStatus.NOT_FOUND, f"no channel {channel_id[:_LONGEST_CHANNEL]!r}; nearest: {names}")

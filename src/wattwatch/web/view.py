@@ -1,12 +1,13 @@
 """What the web shows of a node: callables that the daemon provides."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from wattwatch.clock import SystemClock
 from wattwatch.exposition.samples import SERIES_LIMIT, Machine
 from wattwatch.metrics import Sample
-from wattwatch.reading import Instant
+from wattwatch.reading import Batch, Instant
 from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import EnergyHistory, Span, StoreHealth
 
@@ -16,6 +17,10 @@ class DatedHistory(EnergyHistory, Protocol):
 
     def utc_seconds(self, at: Instant, /) -> tuple[float, bool]:
         """UTC of an instant by the last synchronised offset of its boot, and whether there was one."""
+        ...
+
+    def batches(self, source: str, span: Span, /) -> Iterator[Batch]:
+        """Whole batches of a source in a span, with the meter's identity, in order of time."""
         ...
 
     def spans(self, start_utc_seconds: float, end_utc_seconds: float, /) -> Sequence[Span]:
@@ -32,4 +37,5 @@ class NodeView:
     store_health: Callable[[], StoreHealth]
     run_samples: Callable[[], Iterable[Sample]] = field(default=tuple)
     machine: Machine = field(default_factory=Machine)
+    now: Callable[[], Instant] = field(default=SystemClock().now)
     series_limit: int = SERIES_LIMIT

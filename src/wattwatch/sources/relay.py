@@ -1,0 +1,239 @@
+"""A source of this node that another daemon reads: its batches, carried over into this clock.
+
+The other daemon keeps what it reads, so a lost connection or a restart of this daemon loses nothing: it
+goes on where it stopped. Instants are mapped by the offset between the two boot clocks, which is measured
+at every exchange; no wall clock has a part in it.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from wattwatch.client import Client, Exchange
+from wattwatch.clock import Clock
+from wattwatch.errors import ClientError, SourceUnavailable
+from wattwatch.reading import (
+    Batch,
+    Channel,
+    Instant,
+    Kind,
+    MeterIdentity,
+    Quality,
+    Reading,
+    Scope,
+    seconds_between,
+)
+from wattwatch.sources.base import CounterLimits, RelaySpec, SourceDescription
+
+_PAGE_ROWS: Final = 2000
+_LONGEST_BACKLOG_SECONDS: Final = 3300.0
+"""What is older has been refused as a gap, or is about to be (an hour): it cannot be counted any more."""
+
+_OFFSETS: Final = 32
+"""Exchanges from which the clock offset is taken; drift between them is some parts per million."""
+
+_REASONS: Final = {401: "permission", 403: "permission", 404: "absent"}
+_NEVER_SECONDS: Final = 1e12
+_PATIENCE_INTERVALS: Final = 3
+_SHORTEST_PAUSE_SECONDS: Final = 0.1
+
+
+class RelaySource:
+    """Pulls the batches of one source from another daemon."""
+
+    def __init__(
+        self, spec: RelaySpec, clock: Clock, pause: Callable[[float], bool] | None = None
+    ) -> None:
+        """`pause` waits that many seconds for the next batch, and tells whether to give up."""
+        self._spec = spec
+        self._clock = clock
+        self._offset = ClockOffset()
+        self._remote_boot_id = ""
+        self._cursor = ""
+        self._last = clock.now()  # of the last batch that was given
+        self._description = _assumed(spec)
+        self._nothing_new = ""
+        self._closing = threading.Event()
+        self._pause = pause or self._closing.wait
+
+    @property
+    def description(self) -> SourceDescription:
+        """Until the first answer that of a UM meter, the usual thing to be relayed."""
+        return self._description
+
+    def resume(self, last: Instant) -> None:
+        """Go on after a batch of this boot, given before this daemon was started."""
+        self._last = last
+
+    def read(self) -> Batch:
+        """The newest batch, with those that came `earlier` since the last read.
+
+        Raises SourceUnavailable: that daemon cannot be reached (`io`), refuses (`permission`), does not
+        have the source (`absent`), or has nothing new of it (`timeout`: the meter's link is lost there).
+        """
+        self._closing.clear()
+        started = self._clock.now()
+        while not (batches := self._pull()):
+            interval_seconds = self._description.interval_seconds
+            waited_seconds = seconds_between(started, self._clock.now())
+            if waited_seconds > _PATIENCE_INTERVALS * interval_seconds:
+                raise SourceUnavailable(self._nothing_new, "timeout")
+            if self._pause(max(_SHORTEST_PAUSE_SECONDS, interval_seconds / 2)):
+                raise SourceUnavailable(f"{self._spec.name}: closed while waiting", "hangup")
+        self._last = batches[-1].at
+        return replace(batches[-1], earlier=tuple(batches[:-1]))
+
+    def close(self) -> None:
+        """End a read that waits; nothing else is held: every exchange has a connection of its own."""
+        self._closing.set()
+
+    def _pull(self) -> list[Batch]:
+        if self._offset.is_unknown:
+            self._take(self._ask({"limit": 1, "boot_seconds": _NEVER_SECONDS}))  # nothing but the two clocks
+        document = self._take(self._ask(self._position() | {"limit": _PAGE_ROWS}))
+        batches = self._batches(document)
+        self._cursor = document["next"] or ""
+        said = document["last_error"] or "it has read nothing new"
+        self._nothing_new = f"{self._spec.source} on {self._spec.url} is {document['state']}: {said}"
+        return batches
+
+    def _position(self) -> dict[str, Any]:
+        """Where to go on: at the cursor, else at the other clock's time of the last batch."""
+        now = self._clock.now()
+        oldest = now.plus(-_LONGEST_BACKLOG_SECONDS)
+        if self._last.boot_id != now.boot_id or self._last.boot_seconds < oldest.boot_seconds:
+            self._last = now
+            self._cursor = ""
+        if self._cursor:
+            return {"after": self._cursor}
+        return {"boot_seconds": round(self._offset.there_seconds(self._last), 6)}
+
+    def _ask(self, query: dict[str, Any]) -> Exchange:
+        path = f"/v1/readings?{urlencode({'source': self._spec.source} | query)}"
+        try:
+            token = self._spec.token_file.read_text("utf-8").strip() if self._spec.token_file else ""
+            client = Client(self._spec.url, token, self._spec.deadline_seconds, self._spec.ca_file)
+            return client.exchange_json(path, self._clock.now)
+        except ClientError as error:
+            raise SourceUnavailable(str(error), _REASONS.get(error.status, "io")) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceUnavailable(f"token_file {self._spec.token_file}: {error}", "permission") from error
+
+    def _take(self, exchange: Exchange) -> dict[str, Any]:
+        """The document, once it is known whose clock its instants are of."""
+        try:
+            document: dict[str, Any] = exchange.document
+            boot_id = str(document["boot_id"])
+            there = (float(document["received_boot_seconds"]), float(document["sent_boot_seconds"]))
+            description = _description(self._spec, document)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceUnavailable(
+                f"{self._spec.url}: not an answer of a daemon that relays: {error!r}", "invalid"
+            ) from error
+        if boot_id != self._remote_boot_id:  # another boot, another clock
+            self._remote_boot_id, self._cursor = boot_id, ""
+            self._offset = ClockOffset()
+        self._offset.add(exchange.sent_at, exchange.received_at, *there)
+        self._description = description
+        return document
+
+    def _batches(self, document: dict[str, Any]) -> list[Batch]:
+        try:
+            layouts = [_layout(self._spec, layout) for layout in document["layouts"]]
+            rows = [row for row in document["rows"] if row["boot_id"] == self._remote_boot_id]
+            found = [self._batch(row, *layouts[row["layout"]]) for row in rows]
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise SourceUnavailable(
+                f"{self._spec.url}: rows that make no sense: {error!r}", "invalid"
+            ) from error
+        return [batch for batch in found if batch.at.boot_seconds > self._last.boot_seconds]
+
+    def _batch(self, row: dict[str, Any], channels: list[Channel], identity: MeterIdentity | None) -> Batch:
+        at = self._offset.here(float(row["boot_seconds"]), self._last.boot_id)
+        pairs = zip(channels, row["values"], strict=True)
+        readings = tuple(Reading(channel, float(value), at) for channel, value in pairs if value is not None)
+        return Batch(self._spec.name, at, readings, identity)
+
+
+class ClockOffset:
+    """How far another boot clock is ahead of ours: of the last exchanges, the one that took least time.
+
+    With t1, t4 the instants of sending and receiving here, t2, t3 those of receiving and sending there:
+    offset = ((t2 - t1) + (t3 - t4)) / 2, in doubt by half of (t4 - t1) - (t3 - t2) (RFC 5905, section 8).
+    """
+
+    def __init__(self) -> None:
+        self._measured: deque[tuple[float, float]] = deque(maxlen=_OFFSETS)  # doubt, offset in seconds
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there was no exchange yet."""
+        return not self._measured
+
+    @property
+    def seconds(self) -> float:
+        """Seconds to add to this clock for the other's; the doubt is in `doubt_seconds`."""
+        return min(self._measured)[1]
+
+    @property
+    def doubt_seconds(self) -> float:
+        """The most by which the offset may be wrong."""
+        return min(self._measured)[0]
+
+    def add(self, sent: Instant, received: Instant, received_there: float, sent_there: float) -> None:
+        """Take note of an exchange."""
+        away_seconds = received.boot_seconds - sent.boot_seconds
+        doubt_seconds = max(0.0, away_seconds - (sent_there - received_there)) / 2
+        offset = ((received_there - sent.boot_seconds) + (sent_there - received.boot_seconds)) / 2
+        self._measured.append((doubt_seconds, offset))
+
+    def here(self, there_seconds: float, boot_id: str) -> Instant:
+        """The instant of this boot at which the other clock showed so many seconds."""
+        return Instant(boot_id, round(there_seconds - self.seconds, 6))
+
+    def there_seconds(self, here: Instant) -> float:
+        """What the other clock showed at an instant of this one."""
+        return here.boot_seconds + self.seconds
+
+
+def _assumed(spec: RelaySpec) -> SourceDescription:
+    quality = Quality.SIMULATED if spec.simulated else Quality.METERED
+    power = Channel(spec.name, "vbus", "power_watts", Kind.POWER, Scope.BOARD, quality)
+    return SourceDescription(spec.name, "relay", spec.interval_seconds, (power,), _detail(spec))
+
+
+def _detail(spec: RelaySpec, there: str = "") -> str:
+    about = f" ({there})" if there else ""
+    return f"{spec.source} on {spec.url}{about}"
+
+
+def _description(spec: RelaySpec, document: dict[str, Any]) -> SourceDescription:
+    limits = tuple((_channel(spec, row), _limits(row)) for row in document["counter_limits"])
+    return SourceDescription(
+        spec.name,
+        "relay",
+        max(spec.interval_seconds, float(document["interval_seconds"])),
+        tuple(_channel(spec, row) for row in document["channels"]),
+        _detail(spec, str(document["detail"])),
+        limits,
+    )
+
+
+def _limits(row: dict[str, Any]) -> CounterLimits:
+    watts = row["max_watts"]
+    return CounterLimits(float(row["range_joules"]), float("inf") if watts is None else float(watts))
+
+
+def _channel(spec: RelaySpec, row: dict[str, Any]) -> Channel:
+    quality = Quality.SIMULATED if spec.simulated else Quality(row["quality"])
+    return Channel(spec.name, row["zone"], row["quantity"], Kind(row["kind"]), Scope(row["scope"]), quality)
+
+
+def _layout(spec: RelaySpec, row: dict[str, Any]) -> tuple[list[Channel], MeterIdentity | None]:
+    identity = row["identity"]
+    return [_channel(spec, channel) for channel in row["channels"]], MeterIdentity(
+        **identity
+    ) if identity else None
