@@ -1,13 +1,12 @@
 """`wattwatch daemon`: measure this machine and serve what is measured."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from wattwatch.clock import SystemClock
-from wattwatch.config.load import load_settings
+from wattwatch.daemon.reload import ConfigPlace
 from wattwatch.daemon.service import log_to_stderr, run_service
 
 
@@ -25,10 +24,10 @@ from wattwatch.daemon.service import log_to_stderr, run_service
 def command(config: Path | None, listen: str | None, simulate: str | None) -> None:
     """Measure this machine until stopped: sources in, Prometheus page, runs and readings out.
 
+    SIGHUP, or a change of its file, has the configuration read again.
+
     Example: wattwatch daemon --simulate host
     """
     log_to_stderr()
-    settings = load_settings(config, os.environ)
-    if listen is not None:
-        settings = replace(settings, server=replace(settings.server, listen=listen))
-    run_service(settings, SystemClock(), simulate=simulate, announce=lambda line: click.echo(line, err=True))
+    place = ConfigPlace(config, os.environ, listen)
+    run_service(place, SystemClock(), simulate=simulate, announce=lambda line: click.echo(line, err=True))

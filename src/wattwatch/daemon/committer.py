@@ -24,6 +24,7 @@ class CommitStore(Protocol):
 
 
 MakeSnapshot = Callable[[Instant], Snapshot]
+Change = Callable[[], None]
 
 
 class Committer:
@@ -36,9 +37,10 @@ class Committer:
         self._store = store
         self._clock = clock
         self._make_snapshot = make_snapshot
-        self._inbox: deque[ReadOutcome | ReadFailure] = deque()
+        self._inbox: deque[ReadOutcome | ReadFailure | Change] = deque()
         self._condition = threading.Condition()
         self._asked = self._done = 0
+        self._commits = 0
         self._stopping = False
         self._snapshot = make_snapshot(clock.now())
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -46,6 +48,21 @@ class Committer:
     def deliver(self, item: ReadOutcome | ReadFailure) -> None:
         """Take what a source gave; from any thread."""
         self._inbox.append(item)
+
+    def between_commits(self, change: Change) -> None:
+        """Have the account changed by its own thread, after all that was delivered before; then return."""
+        self._inbox.append(change)
+        self.commit()
+
+    @property
+    def commits(self) -> int:
+        """How many commits were made: while it grows, this thread is not stuck."""
+        return self._commits
+
+    @property
+    def last_snapshot(self) -> Snapshot:
+        """What was committed last; costs nothing."""
+        return self._snapshot
 
     def start(self) -> None:
         """Begin to commit."""
@@ -90,6 +107,7 @@ class Committer:
         changes = self._account.counters.take_changes()
         self._store.append(Commit(now, self._clock.wall(), tuple(batches), tuple(gaps), changes))
         self._snapshot = self._make_snapshot(now)
+        self._commits += 1
         return self._snapshot
 
     def _account_all(self) -> tuple[list[Batch], list[EnergyRecord]]:
@@ -99,9 +117,11 @@ class Committer:
             item = self._inbox.popleft()
             if isinstance(item, ReadFailure):
                 self._account.fail(item)
-                continue
-            accepted = self._account.accept(item)
-            gaps.extend(accepted.gaps)
-            if accepted.keep:
-                batches.append(item.batch)
+            elif isinstance(item, ReadOutcome):
+                accepted = self._account.accept(item)
+                gaps.extend(accepted.gaps)
+                if accepted.keep:
+                    batches.append(item.batch)
+            else:
+                item()
         return batches, gaps

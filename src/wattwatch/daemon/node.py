@@ -2,20 +2,22 @@
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from wattwatch import metrics
 from wattwatch.clock import Clock
 from wattwatch.config.paths import runtime_socket, state_directory
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.committer import Committer
 from wattwatch.daemon.primary import choose_primary
+from wattwatch.daemon.reload import SourceChanges, check_reloadable, source_changes
 from wattwatch.errors import ConfigError
 from wattwatch.exposition.samples import this_machine
-from wattwatch.reading import Channel, Instant
+from wattwatch.reading import Batch, Channel, Instant
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.service import RunService, open_run_service
 from wattwatch.sampling.account import Account, gap_limit_seconds
@@ -23,7 +25,15 @@ from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.sampler import Sampler
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources import open_source
-from wattwatch.sources.base import HostSpec, SelfSpec, Source, SourceDescription, SourceSpec, ThermalSpec
+from wattwatch.sources.base import (
+    HostSpec,
+    Resumable,
+    SelfSpec,
+    Source,
+    SourceDescription,
+    SourceSpec,
+    ThermalSpec,
+)
 from wattwatch.store.base import Span
 from wattwatch.store.local import LocalStore, StoreLimits
 from wattwatch.web.runs import run_routes
@@ -55,9 +65,9 @@ class Places:
 
 def all_specs(settings: Settings) -> tuple[SourceSpec, ...]:
     """The configured sources, what discovery adds, and this process itself."""
-    types = {spec.type for spec in settings.sources}
-    found = tuple(spec for spec in _DISCOVERED if spec.type not in types) if settings.discover else ()
-    return (*settings.sources, *found, SelfSpec())
+    taken = {word for spec in settings.sources for word in (spec.type, spec.name)}
+    found = tuple(spec for spec in _DISCOVERED if taken.isdisjoint((spec.type, spec.name)))
+    return (*settings.sources, *(found if settings.discover else ()), SelfSpec())
 
 
 class Node:
@@ -81,6 +91,7 @@ class Node:
             )
         self._undo = ExitStack()
         self._web: WebServer | None = None
+        self._started: _Parts | None = None
 
     @property
     def socket_path(self) -> Path:
@@ -91,6 +102,28 @@ class Node:
     def address(self) -> str:
         """HOST:PORT of TCP, empty without it or before `start`."""
         return "" if self._web is None else self._web.address
+
+    @property
+    def last_snapshot(self) -> Snapshot:
+        """What was committed last."""
+        return self._parts.committer.last_snapshot
+
+    @property
+    def commits(self) -> int:
+        """How many commits were made; if it stands still, the committing thread is stuck."""
+        return self._parts.committer.commits
+
+    @property
+    def open_runs(self) -> int:
+        """How many runs go on."""
+        samples = self._parts.runs.samples()
+        return len({sample.labels[0] for sample in samples if sample.spec is metrics.RUN_ACTIVE})
+
+    @property
+    def _parts(self) -> "_Parts":
+        if self._started is None:
+            raise RuntimeError("the node is not started")
+        return self._started
 
     @property
     def store_path(self) -> Path:
@@ -107,6 +140,34 @@ class Node:
         """Stop sources, commit, end the rest; harmless when called twice."""
         self._undo.close()
 
+    def reload(self, settings: Settings) -> str:
+        """Go on with other settings; says what has changed. Sources that stay as they are keep their links.
+
+        ConfigError or MissingExtra, in one line, if that cannot be: then everything is as before.
+        """
+        parts = self._parts
+        check_reloadable(self._settings, settings)
+        specs = all_specs(settings)
+        changes = source_changes(self._specs, specs)
+        come = [open_source(spec, self._clock) for spec in changes.come]
+        known = parts.sampler.descriptions() | {
+            source.description.name: source.description for source in come
+        }
+        descriptions = [known[spec.name] for spec in specs]
+        primary = choose_primary(settings.primary, descriptions)
+        # Nothing is refused from here on.
+        said = _what_changes(changes, parts.account.primary, primary)
+        self._settings, self._specs = settings, specs
+        parts.sampler.remove(changes.gone)
+        gap_seconds = settings.sampling.gap_seconds
+        parts.committer.between_commits(
+            lambda: parts.account.reconfigure(descriptions, primary=primary, gap_seconds=gap_seconds)
+        )
+        parts.runs.update_facts(self._facts(parts.account, descriptions, parts.runs.facts.last_commit))
+        parts.store.set_limits(_limits(settings))
+        parts.sampler.add(come)
+        return said
+
     def _assemble(self, undo: ExitStack) -> None:
         """Open from the bottom up; `undo` closes from the top down."""
         settings, clock = self._settings, self._clock
@@ -116,7 +177,7 @@ class Node:
         store = self._open_store()
         undo.callback(store.close)
         account = self._restored_account(store, descriptions, primary)
-        runs = self._open_runs(store, account, _by_name(descriptions, primary))
+        runs = self._open_runs(store, self._facts(account, descriptions, store.restored.last_commit))
         undo.callback(runs.close)
         committer = Committer(account, store, clock, lambda at: self._snapshot(account, at))
         self._web = self._open_web(committer, store, runs)
@@ -127,15 +188,17 @@ class Node:
         ticker = _Ticker(runs)
         ticker.start()
         undo.callback(ticker.stop)
-        self._start_sampling(undo, sources, committer)
+        _resume(sources, store.restored.last_batches)
+        sampler = Sampler(sources, clock, committer.deliver)
+        sampler.start()
+        undo.callback(sampler.stop)
+        self._started = _Parts(store, account, runs, committer, sampler)
 
     def _open_store(self) -> LocalStore:
-        settings = self._settings.store
-        limits = StoreLimits(settings.retention_seconds, settings.max_bytes, settings.sync_seconds)
         return LocalStore.open(
             self._places.store,
             boot_id=self._clock.now().boot_id,
-            limits=limits,
+            limits=_limits(self._settings),
             simulated=self._simulated,
             clock=self._clock,
         )
@@ -149,20 +212,24 @@ class Node:
         account.restore(store.restored.last_batches, _covered_until(store, self._clock.now()))
         return account
 
-    def _open_runs(
-        self, store: LocalStore, account: Account, measuring: SourceDescription | None
-    ) -> RunService:
+    def _facts(
+        self, account: Account, descriptions: Sequence[SourceDescription], last_commit: Instant | None
+    ) -> NodeFacts:
+        """What the runs have to know; `last_commit` is that of the process before this one."""
         primary = account.primary
-        interval_seconds = 1.0 if measuring is None else measuring.interval_seconds
-        facts = NodeFacts(
+        intervals = (d.interval_seconds for d in descriptions if primary and d.name == primary.source)
+        interval_seconds = next(intervals, 1.0)
+        return NodeFacts(
             self._settings.node,
             primary,
             interval_seconds,
             gap_limit_seconds(self._settings.sampling.gap_seconds, interval_seconds),
             lambda: "" if primary is None else account.meter_model(primary.source),
-            store.restored.last_commit,
+            last_commit,
             account.stalled_since,
         )
+
+    def _open_runs(self, store: LocalStore, facts: NodeFacts) -> RunService:
         if self._local_ledger is not None:
             self._local_ledger.parent.mkdir(parents=True, exist_ok=True)
             return open_run_service(self._local_ledger, store, self._clock, facts, shared=True)
@@ -176,11 +243,6 @@ class Node:
             socket_path=self._places.socket,
             token_file=self._settings.server.token_file,
         )
-
-    def _start_sampling(self, undo: ExitStack, sources: Sequence[Source], committer: Committer) -> None:
-        sampler = Sampler(sources, self._clock, committer.deliver)
-        sampler.start()
-        undo.callback(sampler.stop)
 
     def _snapshot(self, account: Account, at: Instant) -> Snapshot:
         return Snapshot(
@@ -196,8 +258,38 @@ class Node:
         )
 
 
-def _by_name(descriptions: Sequence[SourceDescription], primary: Primary | None) -> SourceDescription | None:
-    return next((d for d in descriptions if primary is not None and d.name == primary.source), None)
+def _resume(sources: Iterable[Source], last_batches: Mapping[str, Batch]) -> None:
+    """Tell the sources that can go on where the last process stopped where that was."""
+    for source in sources:
+        last = last_batches.get(source.description.name)
+        if last is not None and isinstance(source, Resumable):
+            source.resume(last.at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What is running."""
+
+    store: LocalStore
+    account: Account
+    runs: RunService
+    committer: Committer
+    sampler: Sampler
+
+
+def _limits(settings: Settings) -> StoreLimits:
+    store = settings.store
+    return StoreLimits(store.retention_seconds, store.max_bytes, store.sync_seconds)
+
+
+def _what_changes(changes: SourceChanges, before: Primary | None, after: Primary | None) -> str:
+    """For people: which sources end and begin, and what stands for the node from now on."""
+    come = ", ".join(spec.name for spec in changes.come) or "none"
+    said = f"sources ended: {', '.join(changes.gone) or 'none'}; begun: {come}"
+    if before == after:
+        return said
+    old, new = (primary.channel_id if primary else "none" for primary in (before, after))
+    return f"{said}; primary: {new}, was {old}: runs that are open have parts of both"
 
 
 def _covered_until(store: LocalStore, now: Instant) -> dict[Channel, Instant]:

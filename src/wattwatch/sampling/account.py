@@ -103,6 +103,22 @@ class Account:
             for reading in batch.readings:
                 self._restore_reading(reading, accumulator, (covered_until or {}).get(reading.channel))
 
+    def reconfigure(
+        self, descriptions: Iterable[SourceDescription], *, primary: Primary | None, gap_seconds: float
+    ) -> None:
+        """Go on with other sources, or another primary: what is counted stays."""
+        known = {d.name: d for d in descriptions}
+        self._status = {
+            name: replace(self._status.get(name, SourceStatus(d)), description=d) for name, d in known.items()
+        }
+        self._power = {c: state for c, state in self._power.items() if c.source in known}
+        self._energy_counters = {c: p for c, p in self._energy_counters.items() if c.source in known}
+        self._readings = {name: r for name, r in self._readings.items() if name in known}
+        if primary != self.primary:
+            self._observer = None  # the joules of another primary are no start for its share
+        self.primary = primary
+        self._gap_seconds = gap_seconds
+
     def accept(self, outcome: ReadOutcome) -> Accepted:
         """Count a batch: energy, totals, events, health."""
         name, batch = outcome.description.name, outcome.batch
