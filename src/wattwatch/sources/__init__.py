@@ -13,8 +13,15 @@ __all__ = ["open_source"]
 _MAKERS: Final[dict[type[SourceSpec], tuple[str, str]]] = {
     base.UmSpec: ("um.meter", "open_meter"),
     base.ThermalSpec: ("thermal", "ThermalSource"),
+    base.CoolingSpec: ("cooling", "CoolingSource"),
+    base.PowercapSpec: ("powercap", "PowercapSource"),
+    base.HwmonSpec: ("hwmon", "HwmonSource"),
+    base.PowerSupplySpec: ("power_supply", "PowerSupplySource"),
     base.HostSpec: ("host", "HostSource"),
     base.RelaySpec: ("relay", "RelaySource"),
+    base.PiSpec: ("pi", "PiSource"),
+    base.NvmlSpec: ("nvml", "NvmlSource"),
+    base.LhmSpec: ("lhm", "LhmSource"),
     base.SelfSpec: ("host", "SelfSource"),
 }
 """Module and maker of each specification: a module is imported only when a source of it is wanted."""
