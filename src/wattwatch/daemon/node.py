@@ -26,7 +26,11 @@ from wattwatch.sampling.sampler import Sampler
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources import open_source
 from wattwatch.sources.base import (
+    CoolingSpec,
     HostSpec,
+    HwmonSpec,
+    PowercapSpec,
+    PowerSupplySpec,
     Resumable,
     SelfSpec,
     Source,
@@ -44,7 +48,14 @@ from wattwatch.web.view import NodeView
 STORE_NAME: Final = "wattwatch.db"
 LEDGER_NAME: Final = "ledger.db"
 _TICK_SECONDS: Final = 1.0
-_DISCOVERED: Final[tuple[SourceSpec, ...]] = (ThermalSpec(), HostSpec())
+_DISCOVERED: Final[tuple[SourceSpec, ...]] = (
+    ThermalSpec(),
+    CoolingSpec(),
+    PowercapSpec(),
+    HwmonSpec(),
+    PowerSupplySpec(),
+    HostSpec(),
+)
 
 
 @dataclass(frozen=True, slots=True)
