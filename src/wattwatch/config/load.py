@@ -15,6 +15,7 @@ from wattwatch.config.settings import Settings
 from wattwatch.config.values import shown, value_of
 from wattwatch.errors import ConfigError
 from wattwatch.sources.base import SourceSpec, UmSpec
+from wattwatch.sources.um.links import LINKS_PER_ADAPTER
 
 _NOT_YET: Final = "not in this version of wattwatch"
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -118,7 +119,23 @@ def _sources(content: Any, place: _Place) -> tuple[SourceSpec, ...]:
             last = max(index for index, spec in enumerate(specs) if spec.name == name)
             cause = f"{count} sources are called {name!r}: give each [[source]] a name of its own"
             raise place.at(f"source[{last}]").at("name").error(cause)
+    _check_links(specs, place)
     return specs
+
+
+def _check_links(specs: tuple[SourceSpec, ...], place: _Place) -> None:
+    """An adapter holds so many links and no more: the meter that is one too many is named."""
+    links: Counter[str] = Counter()
+    for index, spec in enumerate(specs):
+        if isinstance(spec, UmSpec) and spec.address and not spec.url:
+            links[spec.adapter] += 1
+            if links[spec.adapter] > LINKS_PER_ADAPTER:
+                which = spec.adapter or "one Bluetooth adapter"
+                cause = (
+                    f"{which} holds at most {LINKS_PER_ADAPTER} meters: "
+                    'give this one another adapter (adapter = "hci1")'
+                )
+                raise place.at(f"source[{index}]").at("address").error(cause)
 
 
 def _source(entry: dict[str, Any], place: _Place, index: int) -> SourceSpec:

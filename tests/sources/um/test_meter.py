@@ -200,13 +200,30 @@ def test_a_close_while_connecting_releases_the_new_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec",
+    ("spec", "needed"),
     [
-        UmSpec(address="00:15:A6:01:AA:BB"),
-        UmSpec(url="/dev/rfcomm0", transport="ble"),
-        UmSpec(address="00:15:A6:01:AA:BB", transport="bluez"),
+        (UmSpec(url="/dev/rfcomm0", transport="ble"), "address"),
+        (UmSpec(address="00:15:A6:01:AA:BB", transport="serial"), "url"),
+        (UmSpec(), "address"),
     ],
 )
-def test_a_bluetooth_address_is_told_the_way_round(spec: UmSpec) -> None:
-    with pytest.raises(SourceUnsupported, match=r'rfcomm bind 0 .* url = "/dev/rfcomm0"'):
+def test_a_way_without_its_place_is_refused(spec: UmSpec, needed: str) -> None:
+    with pytest.raises(SourceUnsupported, match=f"needs {needed}: set it"):
         open_source(spec, FakeClock())
+
+
+def test_the_way_of_a_connection_is_shown_and_is_no_part_of_the_identity() -> None:
+    clock = FakeClock()
+    way = ""
+
+    def connect() -> ScriptedTransport:
+        nonlocal way
+        way = "rfcomm, channel 2"
+        return ScriptedTransport(clock, GOOD)
+
+    meter = UmMeter(UmSpec(address="00:15:A6:01:AA:BB"), clock, connect, way=lambda: way)
+    assert meter.description.detail == "00:15:A6:01:AA:BB"
+    identity = meter.read().identity
+    assert meter.description.detail == "UM24C at 00:15:A6:01:AA:BB by rfcomm, channel 2"
+    assert identity is not None
+    assert identity.address == "00:15:A6:01:AA:BB"

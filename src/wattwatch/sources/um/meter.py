@@ -16,6 +16,7 @@ from wattwatch.reading import (
     Scope,
 )
 from wattwatch.sources.base import Source, SourceDescription, UmSpec
+from wattwatch.sources.um.connect import BluetoothLink
 from wattwatch.sources.um.polling import Poller
 from wattwatch.sources.um.protocol import GROUPS, Frame
 from wattwatch.sources.um.transport import Transport
@@ -34,10 +35,20 @@ _GAUGES: Final = (
 class UmMeter:
     """A meter that is polled over a transport, which is opened anew after every failure."""
 
-    def __init__(self, spec: UmSpec, clock: Clock, connect: Callable[[], Transport]) -> None:
-        """`connect` opens a transport or raises SourceUnavailable; nothing opens before the first read."""
+    def __init__(
+        self,
+        spec: UmSpec,
+        clock: Clock,
+        connect: Callable[[], Transport],
+        way: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`connect` opens a transport or raises SourceUnavailable; nothing opens before the first read.
+
+        `way` says for people by which way it was connected, "" if that is plain.
+        """
         self._spec = spec
         self._connect = connect
+        self._way = way
         self._transport: Transport | None = None
         self._closings = 0  # counts, so that a close during a connection attempt is not lost
         self._where = spec.url or spec.address
@@ -64,8 +75,13 @@ class UmMeter:
             type=self._spec.type,
             interval_seconds=self._spec.interval_seconds,
             channels=(self._power, *self._gauges, *accumulators),
-            detail=f"{self._model_name} at {self._where}".strip() if self._model_name else self._where,
+            detail=self._detail(),
         )
+
+    def _detail(self) -> str:
+        model = f"{self._model_name} at " if self._model_name else ""
+        way = f" by {way}" if (way := self._way()) else ""
+        return f"{model}{self._where}{way}"
 
     def read(self) -> Batch:
         """One frame as readings, stamped midway between the request and the first byte of the answer.
@@ -132,15 +148,16 @@ class UmMeter:
 
 
 def open_meter(spec: UmSpec, clock: Clock) -> Source:
-    """The meter of a specification; its port is opened by the first read.
+    """The meter of a specification, by its url or its Bluetooth address; the first read connects to it.
 
-    Raises MissingExtra without pyserial, SourceUnsupported for a Bluetooth address.
+    Raises MissingExtra, naming what to install, without the package that the way to it needs.
     """
-    if not spec.url or spec.transport not in {"auto", "serial"}:
-        raise SourceUnsupported(
-            f"{spec.name}: Bluetooth addresses cannot be opened yet: bind the meter to a serial port "
-            f'(sudo rfcomm bind 0 {spec.address or "ADDRESS"} 1) and set url = "/dev/rfcomm0"'
-        )
-    from wattwatch.sources.um.serial import open_serial  # noqa: PLC0415 - pyserial only for who uses it
+    if spec.url and spec.transport in {"auto", "serial"}:
+        from wattwatch.sources.um.serial import open_serial  # noqa: PLC0415 - pyserial only for who uses it
 
-    return UmMeter(spec, clock, lambda: open_serial(spec.url, clock))
+        return UmMeter(spec, clock, lambda: open_serial(spec.url, clock))
+    if not spec.address or spec.transport == "serial":
+        needed = "url" if spec.transport == "serial" else "address"
+        raise SourceUnsupported(f'{spec.name}: transport = "{spec.transport}" needs {needed}: set it')
+    link = BluetoothLink(spec, clock)
+    return UmMeter(spec, clock, link, way=lambda: link.detail)

@@ -1,0 +1,191 @@
+"""The meter's serial port by an RFCOMM socket of the standard library: no bluetoothd, no D-Bus, no SDP.
+
+Python has the address family only where it was built with the kernel's Bluetooth headers; nothing here
+touches it before a connection is made.
+"""
+
+import errno
+import fcntl
+import socket
+import struct
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from wattwatch.clock import Clock
+from wattwatch.errors import SourceUnsupported
+from wattwatch.sources.base import UmSpec
+from wattwatch.sources.um.link_errors import (
+    adapter_off,
+    explain_connect,
+    explain_no_socket,
+    held,
+    no_adapter,
+)
+from wattwatch.sources.um.links import connecting
+from wattwatch.sources.um.stream import StreamTransport
+
+CHANNELS: Final = (1, 2)  # genuine meters are on 1, the A3-B clone on 2 (METERS 1.1)
+CONNECT_SECONDS: Final = 12.0  # the controller pages for 5.12 s, and may wait for the link before
+_BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
+_BUSY_PAUSE_SECONDS: Final = 0.1
+
+# Linux include/net/bluetooth/hci_sock.h: HCIGETDEVINFO fills struct hci_dev_info for the number in it.
+_HCI_GET_DEVICE_INFO: Final = 0x800448D3
+_DEVICE_INFO: Final = struct.Struct("<H8s6sI72x")
+_HCI_UP: Final = 1
+_HCI_PROTOCOL: Final = 1  # BTPROTO_HCI
+_ADAPTER_PREFIX: Final = "hci"
+
+
+class Sockets(Protocol):
+    """Where sockets come from; tests bring their own."""
+
+    def rfcomm(self) -> socket.socket:
+        """A fresh RFCOMM socket. OSError if the kernel has none, SourceUnsupported if Python has none."""
+        ...
+
+    def adapter_address(self, adapter: str) -> str:
+        """The address of an adapter such as hci1, "" if it is off; OSError if it is not there."""
+        ...
+
+
+class KernelSockets:
+    """The sockets of this machine."""
+
+    def rfcomm(self) -> socket.socket:
+        """A fresh RFCOMM socket."""
+        return socket.socket(_family(), socket.SOCK_STREAM, getattr(socket, "BTPROTO_RFCOMM", 3))
+
+    def adapter_address(self, adapter: str) -> str:
+        """What the kernel says of an adapter; any user may ask."""
+        number = adapter.removeprefix(_ADAPTER_PREFIX)
+        if not number.isdecimal():
+            raise OSError(errno.ENODEV, adapter)
+        with socket.socket(_family(), socket.SOCK_RAW, _HCI_PROTOCOL) as asking:
+            answer = bytearray(_DEVICE_INFO.pack(int(number), b"", b"", 0))
+            fcntl.ioctl(asking, _HCI_GET_DEVICE_INFO, answer)
+        return address_of_device_info(bytes(answer))
+
+
+def address_of_device_info(info: bytes) -> str:
+    """The address in a struct hci_dev_info, "" if the adapter is down."""
+    _, _, address, flags = _DEVICE_INFO.unpack(info)
+    if not flags & _HCI_UP:
+        return ""
+    return ":".join(f"{byte:02X}" for byte in reversed(address))
+
+
+def has_sockets() -> bool:
+    """Whether this Python can make Bluetooth sockets at all."""
+    return hasattr(socket, "AF_BLUETOOTH")
+
+
+def _family() -> int:
+    family: int | None = getattr(socket, "AF_BLUETOOTH", None)
+    if family is None:
+        raise SourceUnsupported(
+            "this Python was built without Bluetooth sockets: use the system's python3, or set "
+            "transport = \"bluez\" (pip install 'wattwatch[bluetooth]')"
+        )
+    return family
+
+
+class RfcommRoute:
+    """Connects to one meter, again and again, and remembers the channel on which it answers."""
+
+    def __init__(
+        self,
+        spec: UmSpec,
+        clock: Clock,
+        sockets: Sockets | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is opened yet."""
+        self._spec = spec
+        self._clock = clock
+        self._sockets = sockets or KernelSockets()
+        self._sleep = sleep
+        self._channels: tuple[int, ...] = (spec.channel,) if spec.channel else CHANNELS
+        self._last: StreamTransport | None = None
+
+    @property
+    def detail(self) -> str:
+        """For people: the way, and the channel once there was a connection."""
+        return f"rfcomm, channel {self._channels[0]}" if self._last else "rfcomm"
+
+    def __call__(self) -> StreamTransport:
+        """A connection made anew.
+
+        Raises SourceUnavailable (reason `absent`, `permission`, `busy` or `io`) or SourceUnsupported.
+        """
+        with connecting(self._spec.adapter):
+            return self._connect_any()
+
+    def _connect_any(self) -> StreamTransport:
+        if self._last is not None and not self._last.has_answered:
+            # Some meters take connections on a channel on which they never answer.
+            self._channels = (*self._channels[1:], self._channels[0])
+            self._last = None
+        for channel in self._channels:
+            stream = self._connect(channel)
+            if stream is not None:
+                self._channels = (channel, *(other for other in self._channels if other != channel))
+                self._last = StreamTransport(stream, self._place(channel), self._clock)
+                return self._last
+        raise held(self._place(self._channels[0]))
+
+    def _connect(self, channel: int) -> socket.socket | None:
+        """A connected socket; None if the meter refuses this channel."""
+        for tries_left in reversed(range(_BUSY_TRIES)):
+            stream = self._fresh_socket()
+            try:
+                self._connect_socket(stream, channel)
+            except OSError as error:
+                stream.close()
+                if error.errno == errno.ECONNREFUSED:
+                    return None
+                if error.errno != errno.EBUSY or not tries_left:
+                    spec, place = self._spec, self._place(channel)
+                    raise explain_connect(place, spec.address, spec.adapter, error) from error
+            except BaseException:
+                stream.close()
+                raise
+            else:
+                return stream
+            self._sleep(_BUSY_PAUSE_SECONDS)
+        raise AssertionError(channel)  # the last try returns or raises
+
+    def _fresh_socket(self) -> socket.socket:
+        try:
+            return self._sockets.rfcomm()
+        except OSError as error:
+            raise explain_no_socket(error) from error
+
+    def _connect_socket(self, stream: socket.socket, channel: int) -> None:
+        stream.settimeout(CONNECT_SECONDS)
+        if self._spec.adapter:
+            stream.bind((self._adapter_address(), 0))
+        stream.connect((self._spec.address, channel))
+
+    def _adapter_address(self) -> str:
+        place, adapter = f"{self._spec.address} by rfcomm", self._spec.adapter
+        try:
+            address = self._sockets.adapter_address(adapter)
+        except OSError as error:
+            raise no_adapter(place, adapter) from error
+        if not address:
+            raise adapter_off(place, adapter)
+        return address
+
+    def _place(self, channel: int) -> str:
+        return f"{self._spec.address} by rfcomm, channel {channel}"
+
+
+def open_rfcomm(spec: UmSpec, clock: Clock) -> StreamTransport:
+    """A connection to the meter of an address, made anew.
+
+    Raises SourceUnavailable (reason `absent`, `permission`, `busy` or `io`) or SourceUnsupported, with one
+    line on cause and next step.
+    """
+    return RfcommRoute(spec, clock)()
