@@ -139,3 +139,39 @@ def test_an_open_gap_is_refused_after_an_hour_without_any_reading(made: Made) ->
     made.clock.advance(2.0)
     made.committer.commit_now()
     assert [sum(gap.missing_seconds for gap in commit.gaps) for commit in made.store.commits] == [0, 0, 3601]
+
+
+def test_a_change_is_made_by_the_committing_thread_after_what_was_delivered_before(made: Made) -> None:
+    made.committer.start()
+    made.read()
+    made.clock.advance(1.0)
+    made.read()
+    threads: list[str] = []
+    joules: list[float | None] = []
+
+    def change() -> None:
+        threads.append(threading.current_thread().name)
+        joules.append(made.account.counters.value(metrics.NODE_ENERGY, JOULES[1]))
+
+    made.committer.between_commits(change)
+    assert (threads, joules) == (["committer"], [5.0])
+
+
+def test_the_number_of_commits_grows_only_while_they_are_made(made: Made) -> None:
+    made.committer.start()
+    made.committer.commit()
+    before = made.committer.commits
+    stuck, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        stuck.set()
+        go_on.wait(20)
+
+    made.store.before = block
+    assert stuck.wait(20)
+    assert made.committer.commits - before <= 1
+    standing = made.committer.commits
+    assert made.committer.last_snapshot is made.committer._snapshot
+    go_on.set()
+    made.committer.commit()
+    assert made.committer.commits > standing

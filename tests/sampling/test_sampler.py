@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,44 @@ def test_a_bug_in_a_source_is_a_failure_like_others(caplog: pytest.LogCaptureFix
     assert failure.error.reason == "internal"
     assert isinstance(outcome, ReadOutcome)
     assert caplog.records[0].exc_info is not None
+
+
+def test_sources_come_and_go_while_the_others_are_left_alone() -> None:
+    clock = SystemClock()
+    kept, gone, come = (FakeSource(clock, 0.02, name) for name in ("kept", "gone", "come"))
+    names: list[str] = []
+    sampler = Sampler([kept, gone], clock, lambda item: names.append(item.description.name))
+    sampler.start()
+    _until(lambda: {"kept", "gone"} <= set(names))
+    sampler.remove(["gone"])
+    after_removal = len(names)
+    sampler.add([come])
+    _until(lambda: "come" in names[after_removal:] and "kept" in names[after_removal:])
+    assert "gone" not in names[after_removal:]
+    assert list(sampler.descriptions()) == ["kept", "come"]
+    assert (kept.closes, come.closes) == (0, 0)
+    assert gone.closes
+    sampler.stop()
+    assert kept.closes
+    assert come.closes
+
+
+def test_a_read_that_ends_after_its_source_was_removed_is_not_delivered() -> None:
+    clock = SystemClock()
+    deaf = Deaf(clock, 0.02, "deaf")
+    deaf.blocks = True
+    delivered: list[ReadOutcome | ReadFailure] = []
+    sampler = Sampler([deaf], clock, delivered.append)
+    sampler.start()
+    _until(lambda: deaf.reads == 1)
+    sampler.remove(["deaf"], patience_seconds=0.0)
+    deaf._closed.set()
+    _until(lambda: deaf.closes == 2)  # its thread has ended
+    assert delivered == []
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

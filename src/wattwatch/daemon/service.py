@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -62,7 +62,8 @@ def run_service(place: ConfigPlace, clock: Clock, *, simulate: str | None = None
         service = Service(node, load, watch, notifier)
         service.run(bell, ends_with_terminal=ends_with_terminal)
         notifier.stopping()
-        announce("stopping")
+        with suppress(OSError):  # the terminal may be gone
+            announce("stopping")
     if broken:
         raise WattwatchError(
             f"thread {broken[0]} ended by a mistake in wattwatch: please report what stands above"
