@@ -3,15 +3,19 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from wattwatch.cli.read import transport_option
-from wattwatch.cli.table import socket_option
+from wattwatch.cli.table import socket_option, table_lines
 from wattwatch.clock import SystemClock
 from wattwatch.errors import ConfigError
+from wattwatch.session.meter_pair import pair_meter
 from wattwatch.session.meter_set import change, open_to_change, outcome_line, outcome_object
+from wattwatch.session.meters import MeterReport, find_meters
+from wattwatch.session.meters_text import check_lines, meter_rows, next_lines, port_rows, report_object
 from wattwatch.sources.base import UmTransport
 from wattwatch.sources.um.commands import (
     HIGHEST_BACKLIGHT,
@@ -28,12 +32,59 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-@click.group("meters")
-def command() -> None:
-    """Find meters.
+@click.group("meters", invoke_without_command=True, epilog="\b\nExample: wattwatch meters --seconds 15")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 120),
+    default=8.0,
+    show_default=True,
+    help="How long to listen for Bluetooth devices.",
+)
+@click.option("--no-scan", is_flag=True, help="Show paired devices and ports only; nothing is disturbed.")
+@socket_option
+@click.pass_context
+def command(
+    context: click.Context,
+    as_json: bool,  # noqa: FBT001 - click's way
+    seconds: float,
+    no_scan: bool,  # noqa: FBT001 - the same
+    socket_path: Path | None,
+) -> None:
+    """Find meters, and check all that reading them needs.
 
-    Example: wattwatch meters
+    Lists Bluetooth devices and serial ports that could be a UM24C, UM25C or UM34C, then what is well with
+    this computer and what is not, with what to do. Pair a meter once with `wattwatch meters pair`.
     """
+    if context.invoked_subcommand is None:
+        report = find_meters(0 if no_scan else seconds, os.environ, socket_path, _say)
+        lines = [json.dumps(report_object(report), indent=2)] if as_json else _report_lines(report)
+        click.echo("\n".join(lines))
+
+
+def _report_lines(report: MeterReport) -> Iterator[str]:
+    for title, rows in (("Bluetooth", meter_rows(report)), ("Serial ports", port_rows(report))):
+        head, *others = rows
+        yield f"{title}: none that could be a meter" if not others else f"{title}:"
+        yield from (f"  {line}" for line in (table_lines(head, others) if others else ()))
+    yield "Checks:"
+    yield from check_lines(report)
+    yield "Next:"
+    yield from (f"  {line}" for line in next_lines(report))
+
+
+@command.command("pair", epilog="\b\nExample: wattwatch meters pair 00:15:A6:01:AA:BB")
+@click.argument("address")
+@click.option("--pin", default="1234", show_default=True, help="Its PIN.")
+@click.option("--adapter", default="", help="Bluetooth adapter, such as hci1; default: any.")
+def pair_command(address: str, pin: str, adapter: str) -> None:
+    """Pair with a meter and trust it, once for this computer.
+
+    Looks for the meter first if this computer has never heard it. The meter must be on, near, and not
+    connected to a phone.
+    """
+    for line in pair_meter(address, pin, adapter, _say):
+        click.echo(line)
 
 
 @command.command(

@@ -8,6 +8,7 @@ from wattwatch.clock import Clock
 from wattwatch.errors import SourceUnavailable
 from wattwatch.reading import Instant
 from wattwatch.sources.base import UmSpec
+from wattwatch.sources.um.connect import BluetoothLink
 from wattwatch.sources.um.polling import Poller
 from wattwatch.sources.um.protocol import Frame
 from wattwatch.sources.um.transport import Transport
@@ -76,8 +77,10 @@ class MeterLink:
 def meter_link(spec: UmSpec, clock: Clock) -> MeterLink:
     """A link to the meter of a specification, not connected yet.
 
-    Raises MissingExtra or SourceUnsupported where this machine cannot do it.
+    Raises MissingExtra, naming what to install, without the package that the way to it needs.
     """
+    if spec.address:
+        return MeterLink(spec, clock, BluetoothLink(spec, clock))
     from wattwatch.sources.um.serial import open_serial  # noqa: PLC0415 - pyserial only for who uses it
 
     return MeterLink(spec, clock, lambda: open_serial(spec.url, clock))
