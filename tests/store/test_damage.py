@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from support.store import ENERGY, POWER, commit, open_store, span, values
+from wattwatch.store.database import Database
 from wattwatch.store.local import LocalStore
+from wattwatch.store.prune import Bounds
+from wattwatch.store.segment import Segment
 
 needs_mount = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small tmpfs needs root"
@@ -87,6 +90,35 @@ def test_on_a_full_disk_memory_holds_the_last_hour(small_disk: Path) -> None:
     assert found[-len(late) :] == late
     # The tail file that was begun before the disk was full waited for room: it is there too.
     assert found[: -len(late)] == expected(10, 10 + 10 * (len(found) - len(late)))
+    store.close()
+
+
+@needs_mount
+def test_a_stretch_that_is_being_written_is_not_let_go_of(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk has room again just when memory would let go of its oldest hour."""
+    path, ballast = small_disk / "wattwatch.db", small_disk / "ballast"
+    store = open_store(path)
+    hog(ballast)
+    fill(store, 10, 3600)
+    kept = values(store)
+    ballast.unlink()
+    write = Database.write
+
+    def write_while_hours_pass(database: Database, segment: Segment, bounds: Bounds) -> bool:
+        for second in range(3600, 20_000, 600):
+            store.append(commit(second, float(second)))
+        monkeypatch.setattr(Database, "write", write)
+        return write(database, segment, bounds)
+
+    monkeypatch.setattr(Database, "write", write_while_hours_pass)
+    store.append(commit(3600, 3600.0))
+    store.settle()
+    store.append(commit(20_000, 20_000.0))
+    store.settle()
+    assert store.health().degraded == ""
+    assert values(store)[:29] == kept[:29]
     store.close()
 
 

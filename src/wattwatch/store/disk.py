@@ -186,8 +186,13 @@ class Disk:
             return self._recent.oldest_sealed()
 
     def _consume(self, segment: Segment) -> bool:
+        with self._lock:
+            if not self._recent.hold(segment):
+                return True  # let go of since it was found
         whole = self._whole(segment)
         if whole.commits and not self._store(whole):
+            with self._lock:
+                segment.held = False
             return False
         with self._lock:
             self._recent.remove(segment)

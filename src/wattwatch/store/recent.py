@@ -73,6 +73,11 @@ class Recent:
         """The segment that is to go into the database next."""
         return self._sealed[0] if self._sealed else None
 
+    def hold(self, segment: Segment) -> bool:
+        """Keep a sealed segment as it is while it is written; False if it is no longer here."""
+        segment.held = segment in self._sealed
+        return segment.held
+
     def remove(self, segment: Segment) -> None:
         """Forget a segment that is in the database."""
         self._sealed.remove(segment)
@@ -80,7 +85,7 @@ class Recent:
     def shed(self) -> int:
         """Let go of rows that are older than memory is for; how many commits no file has, and are lost."""
         horizon_us = (self.boot.last_us or 0) - _MEMORY_US
-        old = [s for s in self._sealed if not s.parked and self._is_before(s, horizon_us)]
+        old = [s for s in self._sealed if not (s.parked or s.held) and self._is_before(s, horizon_us)]
         for segment in old:
             if segment.in_file:
                 segment.park()

@@ -163,7 +163,7 @@ class BootTimes:
         return self.offset_seconds if synchronised is None else synchronised
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Segment:
     """A few minutes of one boot: sealed, it becomes chunks."""
 
@@ -175,6 +175,7 @@ class Segment:
     state: bytes = b""  # counters as they stood at its end; set when it is sealed
     in_file: bool = False  # a tail file has all of it
     parked: bool = False  # its rows are in its file only
+    held: bool = False  # it is being written: its rows must stay
 
     def add_rows(self, layout: Layout, at_us: int, values: "array[float]") -> None:
         """One batch more."""
