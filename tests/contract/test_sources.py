@@ -6,13 +6,25 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.sysfs_tree import build_tree
 from wattwatch.clock import SystemClock
 from wattwatch.errors import SourceError
 from wattwatch.metrics import QUANTITY_METRICS
 from wattwatch.reading import Kind
 from wattwatch.sampling.account import TOTALS
 from wattwatch.sources import open_source
-from wattwatch.sources.base import HostSpec, SelfSpec, Source, SourceSpec, ThermalSpec, UmSpec
+from wattwatch.sources.base import (
+    CoolingSpec,
+    HostSpec,
+    HwmonSpec,
+    PowercapSpec,
+    PowerSupplySpec,
+    SelfSpec,
+    Source,
+    SourceSpec,
+    ThermalSpec,
+    UmSpec,
+)
 from wattwatch.sources.um.simulator_server import SimulatorSettings, make_simulator
 
 UNITS = {
@@ -27,6 +39,9 @@ UNITS = {
     "bytes",
     "hertz",
     "errors",
+    "ratio",
+    "flag",
+    "rpm",
 }
 MakeSpec = Callable[[Path], SourceSpec]
 
@@ -43,6 +58,14 @@ def a_thermal(root: Path) -> ThermalSpec:
 PRESENT: dict[str, MakeSpec] = {
     "um24c": lambda directory: UmSpec(url=str(directory / "meter"), simulated=True),
     "thermal": a_thermal,
+    "cooling": lambda directory: CoolingSpec(root=build_tree("pi-4-poe", directory)),
+    "rapl": lambda directory: PowercapSpec(root=build_tree("server-2-sockets", directory)),
+    "rapl-psys": lambda directory: PowercapSpec(root=build_tree("laptop-intel", directory)),
+    "hwmon": lambda directory: HwmonSpec(root=build_tree("workstation-amd", directory)),
+    "hwmon-meters": lambda directory: HwmonSpec(root=build_tree("bench", directory)),
+    "hwmon-pi": lambda directory: HwmonSpec(root=build_tree("pi-4-poe", directory)),
+    "power-supply": lambda directory: PowerSupplySpec(root=build_tree("laptop-intel", directory)),
+    "power-supply-poe": lambda directory: PowerSupplySpec(root=build_tree("pi-4-poe", directory)),
     "host": lambda _: HostSpec(),
     "self": lambda _: SelfSpec(),
 }
@@ -50,6 +73,11 @@ ABSENT: dict[str, MakeSpec] = {
     "um24c": lambda directory: UmSpec(url=str(directory / "meter")),
     "um24c-tcp": lambda _: UmSpec(url="socket://127.0.0.1:1"),
     "thermal": lambda directory: ThermalSpec(root=directory / "sys"),
+    "cooling": lambda directory: CoolingSpec(root=directory / "sys"),
+    "rapl": lambda directory: PowercapSpec(root=directory / "sys"),
+    "hwmon": lambda directory: HwmonSpec(root=directory / "sys"),
+    "hwmon-unplugged": lambda directory: HwmonSpec(root=directory / "sys", devices=("powerz",)),
+    "power-supply": lambda directory: PowerSupplySpec(root=directory / "sys"),
     "host": lambda directory: HostSpec(root=directory / "proc"),
 }
 

@@ -60,8 +60,8 @@ class HwmonSource:
         self._files = files or KernelFiles()
         self._folder = spec.root / "class/hwmon"
         self._devices: tuple[Device, ...] = ()
-        self._entries: tuple[Entry, ...] | None = None  # None: not looked yet
-        self._looked_seconds = 0.0
+        self._entries: tuple[Entry, ...] | None = None  # None: look before the next read
+        self._looked_seconds = 0.0  # boot seconds; 0: not yet
         self._held: dict[str, _Held] = {}
         self._known: dict[Channel, CounterLimits | None] = {}  # every channel since the start
         self._notes: tuple[str, ...] = ()
@@ -70,8 +70,9 @@ class HwmonSource:
     @property
     def description(self) -> SourceDescription:
         """Name, interval, and the channels found so far; those of an absent chip of `devices` if known."""
-        self._look()
         if self._description is None:
+            if not self._looked_seconds:
+                self._look()
             limits = tuple((channel, limit) for channel, limit in self._known.items() if limit is not None)
             self._description = SourceDescription(
                 self._spec.name,
@@ -91,11 +92,12 @@ class HwmonSource:
         """
         self._look()
         if not self._devices:
+            self._entries = None  # look again before the next read
             raise self._nothing()
         at, tally = self._clock.now(), _Tally()
         pairs = [pair for device in self._devices for pair in self._values(device, at, tally)]
         if tally.lost or not pairs:
-            self._looked_seconds = float("-inf")  # look again before the next read
+            self._entries = None
         self._set_notes((*self._missing(), *tally.notes))
         if not pairs:
             raise tally.errors[0] if tally.errors else SourceUnavailable("; ".join(self._notes), "absent")
@@ -111,14 +113,16 @@ class HwmonSource:
         return max(self._spec.interval_seconds, min(slowest_seconds, _LONGEST_INTERVAL_SECONDS))
 
     def _look(self) -> None:
-        """Find the chips if the list of them changed; it is looked at now and then, and after a loss."""
+        """Look at the list of chips now and then, and after a loss; find them anew if it changed."""
         now_seconds = self._clock.now().boot_seconds
         if self._entries is not None and now_seconds - self._looked_seconds < _LOOK_SECONDS:
             return
         self._looked_seconds = now_seconds
         found = entries(self._folder)
-        if found == self._entries:
-            return
+        if found != self._entries:
+            self._find(found)
+
+    def _find(self, found: tuple[Entry, ...]) -> None:
         self._entries = found
         self._devices = find_devices(self._spec, found, self._devices)
         self._held.clear()

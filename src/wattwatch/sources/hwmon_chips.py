@@ -31,7 +31,7 @@ class Chip:
     main: frozenset[str] = frozenset()  # attributes of the chip's own zone: curr1, power1
     only: frozenset[str] = frozenset()  # the attributes to take; empty: all
     products: tuple[Product, ...] = ()
-    flags: Mapping[str, str] = field(default_factory=dict)  # attribute of 0 or 1: quantity
+    flags: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # attribute of 0 or 1: zone, quantity
     refresh: str = UPDATE_INTERVAL  # attribute with milliseconds from one value to the next
     may_sleep: bool = False  # reading would wake it: left alone while it is suspended
     scope_by_label: Mapping[str, Scope] = field(
@@ -71,8 +71,9 @@ CHIPS: Final[Mapping[str, Chip]] = {
     ),
     # acpi_power_meter.rst: what the machine takes in, averaged by its firmware.
     "power_meter": Chip(scope=Scope.WALL, main=frozenset({"power1"}), refresh="power1_average_interval"),
-    # raspberrypi-hwmon.c: sticky bit "under-voltage has occurred", asked by the driver every 2 s.
-    "rpi_volt": Chip(flags={"in0_lcrit_alarm": "under_voltage_ratio"}),
+    # raspberrypi-hwmon.c: the firmware's sticky under-voltage bit, asked and cleared by the driver every 2 s,
+    # so it is "within the last 2 s"; the quantity is the one of the firmware's own flags (source type pi).
+    "rpi_volt": Chip(flags={"in0_lcrit_alarm": ("under-voltage", "throttled_now_flag")}),
     # amdgpu.rst (thermal), nouveau, i915_hwmon.c, xe_hwmon.c.
     **dict.fromkeys(("amdgpu", "nouveau", "i915", "xe"), _GPU),
     # amd_energy.rst (until Linux 5.12): sockets; the cores, one a CPU, are parts of them.

@@ -175,9 +175,9 @@ def _sensors(
             channel = _channel(spec, chip, f"{channel.zone}-{attribute}", _type(attribute), scope)
         taken.add(channel.id)
         yield Sensor(attribute, str(file), _QUANTITIES[_type(attribute)][1], channel)
-    for flag, quantity in chip.flags.items():
+    for flag, (name, quantity) in chip.flags.items():
         if (folder / flag).exists():
-            channel = Channel(spec.name, zone, quantity, Kind.GAUGE, quality=_quality(spec, chip))
+            channel = Channel(spec.name, f"{zone}-{name}", quantity, Kind.GAUGE, quality=_quality(spec, chip))
             yield Sensor(flag, str(folder / flag), 1, channel)
 
 

@@ -82,7 +82,7 @@ class PowerSupplySource:
         errors: list[SourceUnavailable] = []
         pairs = [pair for supply in self._supplies for pair in self._read_supply(supply, errors)]
         if not pairs:
-            raise errors[0]
+            raise errors[0] if errors else SourceUnavailable(f"{self._folder}: no battery discharges")
         return Batch(self._spec.name, at, tuple(Reading(channel, value, at) for channel, value in pairs))
 
     def close(self) -> None:
