@@ -133,23 +133,22 @@ def rfkill_check(root: Path = _RFKILL) -> Check:
     return Check("rfkill", State.OK, "Bluetooth is not blocked")
 
 
-def socket_check() -> Check:
-    """Whether this Python and this kernel have Bluetooth sockets, for `transport = "rfcomm"`."""
+def socket_check(*, bluetoothd_helps: bool) -> Check:
+    """Whether this Python and this kernel have Bluetooth sockets; without them bluetoothd has to help."""
     name = "Bluetooth sockets"
     family = getattr(socket, "AF_BLUETOOTH", None)
     protocol = getattr(socket, "BTPROTO_RFCOMM", None)
     if family is None or protocol is None:
-        return Check(
-            name,
-            State.PROBLEM,
-            'this Python was built without them, so transport = "rfcomm" is not there',
-            'nothing, if "bluez" or a serial port does; else use the system\'s python3',
-        )
+        says = "this Python was built without them"
+        if bluetoothd_helps:
+            return Check(name, State.OK, f"{says}; meters are reached through bluetoothd instead")
+        to_do = "let bluetoothd run, which does as well, or use the system's python3"
+        return Check(name, State.PROBLEM, says, to_do)
     try:
         socket.socket(family, socket.SOCK_STREAM, protocol).close()
     except OSError as error:
         return _socket_refused(name, error)
-    return Check(name, State.OK, 'this Python has them, for transport = "rfcomm"')
+    return Check(name, State.OK, "this Python and the kernel have them")
 
 
 def _socket_refused(name: str, error: OSError) -> Check:

@@ -21,7 +21,15 @@ _WORTH_A_RETRY: Final = frozenset({"timeout", "garbage", "invalid", "hangup"})
 class MeterLink:
     """The meter of a specification; its connection is made when it is needed, anew after a failure."""
 
-    def __init__(self, spec: UmSpec, clock: Clock, connect: Callable[[], Transport]) -> None:
+    def __init__(
+        self,
+        spec: UmSpec,
+        clock: Clock,
+        connect: Callable[[], Transport],
+        way: Callable[[], str] = lambda: "",
+    ) -> None:
+        """`way` says for people how it was connected, "" if that is plain."""
+        self.way = way
         self.where = spec.url or spec.address
         self._poller = Poller(self.where, clock, spec.deadline_seconds)
         self._connect = connect
@@ -80,7 +88,8 @@ def meter_link(spec: UmSpec, clock: Clock) -> MeterLink:
     Raises MissingExtra, naming what to install, without the package that the way to it needs.
     """
     if spec.address:
-        return MeterLink(spec, clock, BluetoothLink(spec, clock))
+        bluetooth = BluetoothLink(spec, clock)
+        return MeterLink(spec, clock, bluetooth, lambda: bluetooth.detail)
     from wattwatch.sources.um.serial import open_serial  # noqa: PLC0415 - pyserial only for who uses it
 
     return MeterLink(spec, clock, lambda: open_serial(spec.url, clock))

@@ -75,7 +75,8 @@ def open_reading(
 
 def _look_at(link: MeterLink, clock: Clock) -> MeterView:
     frame, at = link.frame()
-    return view_of_frame(link.where, frame, rfc3339(at.boot_seconds + clock.wall().unix_minus_boot_seconds))
+    utc = rfc3339(at.boot_seconds + clock.wall().unix_minus_boot_seconds)
+    return view_of_frame(link.where, link.way(), frame, utc)
 
 
 def _look_through(held: HeldMeter, place: str) -> MeterView:

@@ -37,6 +37,7 @@ class MeterView:
     """One look at a meter; what is not known is None. `held_by` is the daemon's source, "" if we read it."""
 
     place: str
+    way: str  # bluez, rfcomm, ble; "" for a port
     held_by: str
     at: str  # RFC 3339 UTC
     model: str
@@ -54,11 +55,12 @@ class MeterView:
     frame: Frame | None = None  # only where we have read it ourselves
 
 
-def view_of_frame(place: str, frame: Frame, at: str) -> MeterView:
+def view_of_frame(place: str, way: str, frame: Frame, at: str) -> MeterView:
     """The view of a frame that was read at an instant."""
     group = frame.group
     return MeterView(
         place=place,
+        way=way,
         held_by="",
         at=at,
         model=frame.model.name,
@@ -91,6 +93,7 @@ def view_of_source(place: str, source: dict[str, Any]) -> MeterView:
     group = _selected_group(source["channels"])
     return MeterView(
         place=place,
+        way=source["detail"].partition(" by ")[2],
         held_by=source["name"],
         at=power.get("at") or "",
         model=source["detail"].split(" at ")[0] if " at " in source["detail"] else "",
@@ -122,6 +125,7 @@ def view_object(view: MeterView) -> dict[str, Any]:
     """The JSON of a view: these keys, in this order, are its public form; `frame` is that of `decode`."""
     return {
         "place": view.place,
+        "way": view.way or None,
         "held_by": view.held_by or None,
         "at": view.at or None,
         "model": view.model or None,
@@ -144,7 +148,8 @@ def view_lines(view: MeterView) -> Iterator[str]:
     """A view for people."""
     simulated = "SIMULATED " if view.simulated else ""
     origin = f", from the daemon (source {view.held_by}), which holds it" if view.held_by else ""
-    yield f"{simulated}{view.model or 'meter'} at {view.place}{origin or _doubt(view.place)}"
+    way = f" by {view.way}" if view.way else ""
+    yield f"{simulated}{view.model or 'meter'} at {view.place}{way}{origin or _doubt(view.place)}"
     yield _row("time", view.at)
     yield _row("voltage", _text(view.voltage_volts, "V"))
     yield _row("current", _text(view.current_amperes, "A"))

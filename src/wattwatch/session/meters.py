@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wattwatch.errors import ClientError, MissingExtra
 from wattwatch.session.meter_checks import (
@@ -23,6 +23,9 @@ from wattwatch.sources.um.nearby import Adapter, Nearby, Scan
 from wattwatch.sources.um.ports import Port, find_ports
 
 Say = Callable[[str], None]
+
+PAIRING: Final = "pairing"
+"""How the names of the checks begin that are each about one meter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ def find_meters(seconds: float, environment: Mapping[str, str], socket: Path | N
         *bluetooth_checks,
         rfkill_check(),
         *group_checks(this_user(), needs),
-        socket_check(),
+        socket_check(bluetoothd_helps=needs.bluetoothd_denied is False),
         *pairing_checks(found.meters),
         daemon_check,
     )
@@ -123,7 +126,7 @@ def adapter_checks(adapters: tuple[Adapter, ...]) -> Iterator[Check]:
 def pairing_checks(meters: tuple[Nearby, ...]) -> Iterator[Check]:
     """Whether what is a meter by its name is paired and trusted, as far as it needs that."""
     for meter in (meter for meter in meters if meter.named):
-        name = f"pairing {meter.name}"
+        name = f"{PAIRING} {meter.name}"
         to_do = f"wattwatch meters pair {meter.address}"
         if meter.wants_pairing:
             yield Check(name, State.PROBLEM, f"{meter.address} is not paired", to_do)

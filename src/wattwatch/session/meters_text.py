@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from wattwatch.session.meter_checks import Check, State
-from wattwatch.session.meters import MeterReport
+from wattwatch.session.meters import PAIRING, MeterReport
 from wattwatch.sources.um.nearby import Nearby
 from wattwatch.sources.um.ports import Port
 
@@ -48,7 +48,10 @@ def check_lines(report: MeterReport) -> Iterator[str]:
 
 
 def next_lines(report: MeterReport) -> Iterator[str]:
-    """What to do next: pair, read, configure; or what to look at when there is no meter."""
+    """What to do next: mend, pair, read, configure; or what to look at when there is no meter."""
+    ailing = [check.name for check in report.problems if not check.name.startswith(PAIRING)]
+    if ailing:
+        yield f"mend what is a problem above first, unless it is not needed: {', '.join(ailing)}"
     for meter, holder in report.meters:
         if holder or meter.named:
             yield _next_of_meter(meter, holder)
@@ -60,8 +63,16 @@ def next_lines(report: MeterReport) -> Iterator[str]:
             "no meter found: is it on (it runs from the supply that it measures), near, and not connected to "
             "a phone? It is heard only while nothing is connected to it"
         )
-    elif any(not holder for _, holder in (*report.meters, *report.ports)):
-        yield 'to measure with it, name it in wattwatch.toml: [[source]] type = "um24c" and address or url'
+    elif key := _source_key(report):
+        yield "to measure with it, put this into /etc/wattwatch/wattwatch.toml and restart the daemon:"
+        yield from ("  [[source]]", '  type = "um24c"', f"  {key}")
+
+
+def _source_key(report: MeterReport) -> str:
+    """How a configuration names the first meter that the daemon does not read yet; "" if it reads all."""
+    meters = [f'address = "{meter.address}"' for meter, holder in report.meters if meter.named and not holder]
+    ports = [f'url = "{port.path}"' for port, holder in report.ports if not holder]
+    return next(iter((*meters, *ports)), "")
 
 
 def _next_of_meter(meter: Nearby, holder: str) -> str:

@@ -134,13 +134,18 @@ async def _agent(client: BluezClient, path: str, pin: str) -> AsyncIterator[None
         client.bus.unexport(AGENT_PATH, agent)
 
 
+def _other(pin: str) -> str:
+    """The PIN that most devices have which do not have this one."""
+    return "1234" if pin != "1234" else "0000"
+
+
 def _explain(request: PairingRequest, name: str, text: str) -> SourceUnavailable:
     """The error to raise when bluetoothd could not pair."""
     address = request.address
     if name in {"AuthenticationFailed", "AuthenticationRejected"}:
         return SourceUnavailable(
-            f"{address} refused to pair with the PIN {request.pin}: try the one of its manual (--pin 0000), "
-            f"or forget an old pairing first: bluetoothctl remove {address}",
+            f"{address} refused to pair with the PIN {request.pin}: try --pin {_other(request.pin)}, or the "
+            f"one of its manual, or forget an old pairing first: bluetoothctl remove {address}",
             "permission",
         )
     if name in {"AuthenticationCanceled", "AuthenticationTimeout"}:
