@@ -7,6 +7,7 @@ import click
 
 from wattwatch.config.describe import settings_toml
 from wattwatch.config.load import load_settings
+from wattwatch.web.security import check_web_config
 
 
 @click.command()
@@ -18,4 +19,6 @@ def command(file: Path | None) -> None:
 
     Example: wattwatch check-config /etc/wattwatch/wattwatch.toml
     """
-    click.echo(settings_toml(load_settings(file, os.environ)), nl=False)
+    settings = load_settings(file, os.environ)
+    check_web_config(settings.server.web_config)
+    click.echo(settings_toml(settings), nl=False)

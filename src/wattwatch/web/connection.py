@@ -1,7 +1,7 @@
 """One connection: requests in turn, each bounded in size and time, or one stream."""
 
 import contextlib
-import select
+import logging
 import socket
 import time
 from dataclasses import dataclass
@@ -9,21 +9,24 @@ from http import HTTPStatus
 from typing import Final
 
 from wattwatch.web.dispatch import Dispatcher
-from wattwatch.web.http import Problem, Request, Response, ServerStopping, Stream
+from wattwatch.web.http import Problem, Request, Response, Stream
+from wattwatch.web.link import Link, PlainHttp
+from wattwatch.web.security import WebSecurity
+from wattwatch.web.stream import StreamPeer, is_readable
 from wattwatch.web.wire import (
     CONTINUE,
     STREAM_END,
     STREAM_HEAD,
     Head,
     check_head_size,
-    chunk,
     find_head_end,
     parse_head,
     problem_response,
     response_bytes,
 )
 
-_PIECE_BYTES: Final = 64 * 1024
+logger = logging.getLogger(__name__)
+
 _DRAINED_BYTES: Final = 4 * 2**20
 _DRAIN_SECONDS: Final = 1.0
 
@@ -35,6 +38,8 @@ class Limits:
     connections: int = 64  # at a time, for TCP and for the socket each
     request_seconds: float = 10.0  # from the first byte of a request to its last, and for sending
     idle_seconds: float = 60.0  # between requests: a scrape every 30 s keeps its connection
+    handshake_seconds: float = 5.0  # of TLS, from the connection on
+    patience_seconds: float = 1.0  # who lets us wait longer is hung up when its place is needed
     body_bytes: int = 2**20
 
 
@@ -42,40 +47,70 @@ class _Gone(Exception):  # noqa: N818 - the ordinary end of a connection
     """The other side has closed, or has nothing more to say."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a connection came in."""
+
+    over_socket: bool
+    address: str = ""  # of the client, over TCP
+
+
 class Connection:
     """Serves one accepted socket; `stop_fd` becomes readable when the server goes down."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a connection is made of, all from one place
         self,
         accepted: socket.socket,
+        origin: Origin,
         dispatcher: Dispatcher,
         limits: Limits,
         *,
-        over_socket: bool,
+        security: WebSecurity | None,
         stop_fd: int,
     ) -> None:
-        self._socket = accepted
+        self._link = Link(accepted)
         self._dispatcher = dispatcher
         self._limits = limits
-        self._over_socket = over_socket
+        self._security = None if origin.over_socket else security
         self._stop_fd = stop_fd
         self._buffer = bytearray()
+        self.origin = origin
+        self.is_cut = False
+        self.waiting_since: float | None = time.monotonic()  # for the client; None while we are at work
 
     def serve(self) -> None:
         """Answer until one side has had enough; the socket is closed after."""
-        with self._socket, contextlib.suppress(OSError, _Gone):
-            while self._serve_one():
-                pass
+        try:
+            with contextlib.suppress(OSError, _Gone):
+                self._secure()
+                while not is_readable(self._stop_fd) and self._serve_one():
+                    pass
+        finally:
+            self._link.close()
 
     def abort(self) -> None:
         """Let nothing more come in: an idle connection ends, a busy one after its answer."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+        self._link.shut(socket.SHUT_RD)
 
     def cut(self) -> None:
         """End the connection at once."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        self.is_cut = True
+        self._link.shut(socket.SHUT_RDWR)
+
+    def _secure(self) -> None:
+        """TLS, if web.yml asks for it: here, in the connection's own thread, a slow client harms nobody."""
+        secured = self._security.current() if self._security else None
+        if self._security is None or secured is None or secured.context is None:
+            return
+        try:
+            self._link.secure(secured.context, time.monotonic() + self._limits.handshake_seconds)
+            secured.check_client(self._link.peer_certificate)
+        except PlainHttp:
+            self._refuse(Problem(HTTPStatus.BAD_REQUEST, "this port speaks HTTPS: ask for https://"), None)
+            raise _Gone from None
+        except OSError as error:
+            self._security.note_failure(self.origin.address, error)
+            raise
 
     def _serve_one(self) -> bool:
         head = None
@@ -86,10 +121,7 @@ class Connection:
         except Problem as problem:
             self._refuse(problem, head)
             return False
-        request = Request(
-            head.method, head.path, head.query, {}, head.headers, body, over_socket=self._over_socket
-        )
-        answer = self._dispatcher.answer(request)
+        answer = self._answer(head, body)
         if isinstance(answer, Stream):
             self._serve_stream(answer, head)
             return False
@@ -97,14 +129,33 @@ class Connection:
         self._send(response_bytes(answer, head, keep_alive=keep_alive))
         return keep_alive
 
+    def _answer(self, head: Head, body: bytes) -> Response | Stream:
+        request = Request(
+            head.method,
+            head.path,
+            head.query,
+            {},
+            head.headers,
+            body,
+            over_socket=self.origin.over_socket,
+            peer=self.origin.address,
+        )
+        self.waiting_since, begun = None, time.monotonic()
+        answer = self._dispatcher.answer(request)
+        if (seconds := time.monotonic() - begun) > self._limits.request_seconds:
+            logger.warning("%s %s took %.1f s", head.method, head.path[:200], seconds)
+        return answer
+
     def _wait_for_request(self) -> float:
         """The deadline of a request whose first byte is there."""
+        self.waiting_since = time.monotonic()
         if not self._buffer:
             try:
-                self._receive(time.monotonic() + self._limits.idle_seconds)
+                self._receive(self.waiting_since + self._limits.idle_seconds)
             except Problem as problem:
                 raise _Gone from problem  # asked nothing: needs no answer
-        return time.monotonic() + self._limits.request_seconds
+            self.waiting_since = time.monotonic()
+        return self.waiting_since + self._limits.request_seconds
 
     def _read_head(self, deadline: float) -> Head:
         while not (end := find_head_end(self._buffer)):
@@ -126,12 +177,8 @@ class Connection:
 
     def _receive(self, deadline: float) -> None:
         """More bytes; Problem 408 past the deadline, however busily the other side dribbles."""
-        remaining_seconds = deadline - time.monotonic()
-        if remaining_seconds <= 0:
-            raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the request took too long")
-        self._socket.settimeout(remaining_seconds)
         try:
-            data = self._socket.recv(_PIECE_BYTES)
+            data = self._link.receive(deadline)
         except TimeoutError as error:
             raise Problem(HTTPStatus.REQUEST_TIMEOUT, "the request took too long") from error
         if not data:
@@ -139,8 +186,8 @@ class Connection:
         self._buffer += data
 
     def _send(self, data: bytes) -> None:
-        self._socket.settimeout(self._limits.request_seconds)  # for all of it, by sendall's own rule
-        self._socket.sendall(data)
+        self.waiting_since = time.monotonic()
+        self._link.send(data, self.waiting_since + self._limits.request_seconds)
 
     def _refuse(self, problem: Problem, head: Head | None) -> None:
         response = problem_response(problem.status, problem.detail)
@@ -149,7 +196,7 @@ class Connection:
 
     def _drain(self) -> None:
         """Take what is still coming for a moment: closing on it would reset our answer away."""
-        self._socket.shutdown(socket.SHUT_WR)
+        self._link.shut(socket.SHUT_WR)
         self._buffer.clear()
         deadline = time.monotonic() + _DRAIN_SECONDS
         drained_bytes = 0
@@ -160,65 +207,13 @@ class Connection:
                 self._buffer.clear()
 
     def _serve_stream(self, stream: Stream, head: Head) -> None:
-        if head.is_http_1_0 or head.method == "HEAD":
-            response: Response = problem_response(
-                HTTPStatus.BAD_REQUEST, "a stream needs HTTP/1.1 and a body"
-            )
+        if head.is_http_1_0 or head.method == "HEAD" or self._link.is_secure:
+            cause = "a stream needs HTTP/1.1, a body, and no TLS: use the Unix socket"
+            response = problem_response(HTTPStatus.BAD_REQUEST, cause)
             self._send(response_bytes(response, head, keep_alive=False))
             return
         self._send(STREAM_HEAD)
-        peer = StreamPeer(self._socket, self._stop_fd, self._limits.request_seconds)
+        self.waiting_since = None
+        peer = StreamPeer(self._link.socket, self._stop_fd, self._limits.request_seconds)
         if self._dispatcher.serve(stream, peer):
             self._send(STREAM_END)
-
-
-class StreamPeer:
-    """The other side of a stream (see `Peer`)."""
-
-    def __init__(self, accepted: socket.socket, stop_fd: int, send_seconds: float) -> None:
-        self._socket = accepted
-        self._stop_fd = stop_fd
-        self._send_seconds = send_seconds
-
-    def send_line(self, line: bytes) -> None:
-        """Send one line; OSError if the other side is gone or does not read, ServerStopping if we are."""
-        if is_readable(self._stop_fd):
-            raise ServerStopping
-        self._socket.settimeout(self._send_seconds)
-        self._socket.sendall(chunk(line))
-
-    def wait_closed(self, seconds: float) -> bool:
-        """Wait at most that long; True as soon as the other side has closed; ServerStopping if we do."""
-        deadline = time.monotonic() + seconds
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        poll.register(self._stop_fd, select.POLLIN)
-        while True:
-            remaining_milliseconds = max(0.0, deadline - time.monotonic()) * 1000
-            ready = poll.poll(remaining_milliseconds)
-            # Looked at first: a stopping server shuts its sockets, which looks like a lost owner.
-            if is_readable(self._stop_fd):
-                raise ServerStopping
-            if not ready:
-                return False
-            if self._has_ended():
-                if is_readable(self._stop_fd):
-                    raise ServerStopping
-                return True
-
-    def _has_ended(self) -> bool:
-        """Whether the other side has closed; what it says meanwhile is of no interest."""
-        self._socket.settimeout(0)
-        try:
-            return not self._socket.recv(_PIECE_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-
-def is_readable(descriptor: int) -> bool:
-    """Whether something, or the end, can be read from a descriptor now."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

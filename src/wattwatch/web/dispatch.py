@@ -1,68 +1,17 @@
 """Which handler answers a request, and whether it may be asked at all."""
 
-import hmac
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
-from typing import Final
 from urllib.parse import unquote
 
 from wattwatch.errors import StoreError, WattwatchError
+from wattwatch.web.guard import Guard
 from wattwatch.web.http import Peer, Problem, Request, Response, Route, ServerStopping, Stream
 from wattwatch.web.wire import problem_response
 
 logger = logging.getLogger(__name__)
-
-_READS: Final = frozenset({"GET", "HEAD"})
-_BEARER: Final = "bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Who may ask what: all over the Unix socket, whose file mode decides; over TCP by bearer token."""
-
-    token_file: Path | None = None
-    socket_path: Path | None = None
-
-    def check(self, request: Request) -> None:
-        """Problem 401 or 403 for a request that is not allowed."""
-        if request.over_socket:
-            return
-        if request.path == "/v1" or request.path.startswith("/v1/"):
-            self._check_token(request.headers.get("authorization", ""))
-        if request.method not in _READS:
-            raise Problem(HTTPStatus.FORBIDDEN, f"writes are taken on the Unix socket only: {self._socket}")
-
-    @property
-    def _socket(self) -> str:
-        return str(self.socket_path) if self.socket_path else "[server] socket"
-
-    def _check_token(self, authorization: str) -> None:
-        if self.token_file is None:
-            cause = f"/v1 over TCP needs a token: set [server] token_file, or use the socket {self._socket}"
-            raise Problem(HTTPStatus.FORBIDDEN, cause)
-        # Read at every request: a mounted secret is replaced without our being told.
-        expected = read_token(self.token_file)
-        is_bearer = authorization.lower().startswith(_BEARER)
-        given = authorization[len(_BEARER) :].strip() if is_bearer else ""
-        # Header bytes were read as ISO 8859-1; these are again those that were sent.
-        if not hmac.compare_digest(given.encode("iso-8859-1", "replace"), expected.encode()):
-            cause = "send `Authorization: Bearer TOKEN` with the token of [server] token_file"
-            raise Problem(HTTPStatus.UNAUTHORIZED, cause)
-
-
-def read_token(token_file: Path) -> str:
-    """The token in a file; Problem 403 if there is none."""
-    try:
-        token = token_file.read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        logger.warning("[server] token_file %s cannot be read: %s", token_file, error)
-        raise Problem(HTTPStatus.FORBIDDEN, "the file of [server] token_file cannot be read") from error
-    if not token:
-        raise Problem(HTTPStatus.FORBIDDEN, "the file of [server] token_file is empty")
-    return token
 
 
 class Dispatcher:
@@ -73,13 +22,22 @@ class Dispatcher:
         self._guard = guard
 
     def answer(self, request: Request) -> Response | Stream:
-        """The handler's answer; problem JSON where there is none."""
+        """The handler's answer, problem JSON where there is none; with the headers that web.yml adds."""
+        answer = self._answer(request)
+        added = self._guard.headers(request)
+        if not added or isinstance(answer, Stream):
+            return answer
+        own = {name.lower() for name, _ in answer.headers}  # what a handler says itself stands
+        added = tuple((name, value) for name, value in added if name.lower() not in own)
+        return replace(answer, headers=(*answer.headers, *added))
+
+    def _answer(self, request: Request) -> Response | Stream:
         try:
             self._guard.check(request)
             route, path_values = self._find(request)
             return route.handler(replace(request, path_values=path_values))
         except Problem as problem:
-            return _problem(problem)
+            return problem_response(problem.status, problem.detail, problem.headers)
         except WattwatchError as error:  # its text is one line for the user
             logger.warning("%s %s: %s", request.method, request.path, error)
             return problem_response(_status_of(error), str(error))
@@ -109,28 +67,15 @@ class Dispatcher:
             if values is not None:
                 allowed.append(route.method)
         if allowed:
-            raise _NotAllowedError(sorted({*allowed, *(["HEAD"] if "GET" in allowed else [])}))
+            methods = ", ".join(sorted({*allowed, *(["HEAD"] if "GET" in allowed else [])}))
+            cause = f"this path takes {methods}"
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, cause, (("Allow", methods),))
         raise Problem(HTTPStatus.NOT_FOUND, f"there is nothing at {unquote(request.path)[:200]!r}")
 
 
 def _status_of(error: WattwatchError) -> HTTPStatus:
     is_passing = isinstance(error, StoreError)
     return HTTPStatus.SERVICE_UNAVAILABLE if is_passing else HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-class _NotAllowedError(Problem):
-    def __init__(self, methods: list[str]) -> None:
-        self.allow = ", ".join(methods)
-        super().__init__(HTTPStatus.METHOD_NOT_ALLOWED, f"this path takes {self.allow}")
-
-
-def _problem(problem: Problem) -> Response:
-    headers: tuple[tuple[str, str], ...] = ()
-    if isinstance(problem, _NotAllowedError):
-        headers = (("Allow", problem.allow),)
-    if problem.status == HTTPStatus.UNAUTHORIZED:
-        headers = (("WWW-Authenticate", "Bearer"),)
-    return problem_response(problem.status, problem.detail, headers)
 
 
 def _match(pattern: list[str], parts: list[str]) -> dict[str, str] | None:

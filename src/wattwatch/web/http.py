@@ -17,6 +17,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     body: bytes = b""
     over_socket: bool = False  # the Unix socket; writes are allowed only there
+    peer: str = ""  # address of the client, over TCP
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,11 @@ class Stream:
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     """An answer of RFC 9457 problem JSON; `detail` is one line for the user."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.headers = headers
 
 
 Handler = Callable[[Request], Response | Stream]

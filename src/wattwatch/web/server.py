@@ -7,17 +7,19 @@ import selectors
 import socket
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 from wattwatch.errors import ConfigError
-from wattwatch.web.connection import Connection, Limits, is_readable
-from wattwatch.web.dispatch import Dispatcher, Guard, read_token
+from wattwatch.web.connection import Connection, Limits, Origin
+from wattwatch.web.dispatch import Dispatcher
+from wattwatch.web.guard import Guard, read_token
 from wattwatch.web.http import Problem, Route
 from wattwatch.web.listen import SocketFile, host_port, open_tcp, open_unix
+from wattwatch.web.security import WebSecurity
+from wattwatch.web.stream import is_readable
 from wattwatch.web.wire import problem_response, response_bytes
 
 logger = logging.getLogger(__name__)
@@ -37,29 +39,31 @@ class WebServer:
     """Routes on TCP and on a Unix socket.
 
     `listen` is HOST:PORT (port 0: a free one), or "" for the socket only; `socket_path` may be None for
-    TCP only. Over TCP `/v1` needs the token of `token_file`, and nothing can be written.
+    TCP only. Over TCP `/v1` needs the token of `token_file`, and nothing can be written; `web_config` is a
+    web.yml with TLS and passwords for TCP. ConfigError or MissingExtra if that cannot be put in force.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the keys of [server]
         self,
         routes: Sequence[Route],
         *,
         listen: str = "",
         socket_path: Path | None = None,
         token_file: Path | None = None,
+        web_config: Path | None = None,
         limits: Limits = _DEFAULT_LIMITS,
     ) -> None:
         self._listen = listen
         self._socket_path = socket_path
         self._token_file = token_file
-        self._dispatcher = Dispatcher(routes, Guard(token_file, socket_path))
+        self._security = None if web_config is None else WebSecurity(web_config)
+        self._dispatcher = Dispatcher(routes, Guard(token_file, socket_path, self._security))
         self._limits = limits
         self._listeners: list[socket.socket] = []
         self._socket_file: SocketFile | None = None
         self._stop_fd, self._stop_write_fd = -1, -1
         self._lock = threading.Lock()
         self._connections: dict[threading.Thread, Connection] = {}
-        self._counts: Counter[bool] = Counter()  # by whether over the socket
         self._acceptor = threading.Thread(target=self._accept_all, name="wattwatch-web", daemon=True)
 
     @property
@@ -141,7 +145,7 @@ class WebServer:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            accepted, _ = listener.accept()
+            accepted, address = listener.accept()
         except BlockingIOError:
             return  # gone before we came
         except OSError as error:  # out of descriptors: the listener stays readable, so pause
@@ -151,31 +155,47 @@ class WebServer:
         over_socket = listener.family == socket.AF_UNIX
         if not over_socket:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._begin(accepted, over_socket=over_socket)
+        self._begin(accepted, Origin(over_socket, "" if over_socket else address[0]))
 
-    def _begin(self, accepted: socket.socket, *, over_socket: bool) -> None:
+    def _begin(self, accepted: socket.socket, origin: Origin) -> None:
         connection = Connection(
-            accepted, self._dispatcher, self._limits, over_socket=over_socket, stop_fd=self._stop_fd
+            accepted,
+            origin,
+            self._dispatcher,
+            self._limits,
+            security=self._security,
+            stop_fd=self._stop_fd,
         )
         thread = threading.Thread(
-            target=self._run, args=(connection, over_socket), name="wattwatch-web-connection", daemon=True
+            target=self._run, args=(connection,), name="wattwatch-web-connection", daemon=True
         )
         with self._lock:
-            has_room = self._counts[over_socket] < self._limits.connections
+            has_room = self._has_room(over_socket=origin.over_socket)
             if has_room:
-                self._counts[over_socket] += 1
                 self._connections[thread] = connection
         if has_room:
             thread.start()
         else:
             _turn_away(accepted)
 
-    def _run(self, connection: Connection, over_socket: bool) -> None:  # noqa: FBT001 - a thread's argument
+    def _has_room(self, *, over_socket: bool) -> bool:
+        """Whether one more may come in; for that, who keeps us waiting longest may lose its place."""
+        of_kind = (c for c in self._connections.values() if c.origin.over_socket == over_socket)
+        present = [connection for connection in of_kind if not connection.is_cut]
+        if len(present) < self._limits.connections:
+            return True
+        now = time.monotonic()
+        waiting = [(since, id(c), c) for c in present if (since := c.waiting_since) is not None]
+        if not waiting or now - min(waiting)[0] < self._limits.patience_seconds:
+            return False
+        min(waiting)[2].cut()
+        return True
+
+    def _run(self, connection: Connection) -> None:
         try:
             connection.serve()
         finally:
             with self._lock:
-                self._counts[over_socket] -= 1
                 del self._connections[threading.current_thread()]
 
 
