@@ -46,6 +46,7 @@ class DeviceSettings:
     known: bool = True  # has an object from the start; else after a scan
     visible: bool = True  # answers a scan
     pin: str = "1234"
+    compares: bool = False  # pairs by comparing numbers, and has no PIN
 
     @property
     def path(self) -> str:
@@ -64,7 +65,7 @@ class Faults:
 
     silent: bool = False  # connected, never answers
     no_descriptor: bool = False  # ConnectProfile succeeds, NewConnection never comes
-    connect_seconds: float = 0.0  # how long a connection takes
+    connect_seconds: float = 0.0  # how long a connection, or a pairing, takes
     connect_errors: deque[tuple[str, str]] = field(default_factory=deque)  # one for each attempt
 
     def raise_next(self) -> None:

@@ -301,20 +301,32 @@ class Stack:
         self._need_power(device.settings.adapter)
         if device.paired:
             raise DBusError(f"{ERROR}AlreadyExists", "Already Exists")
+        if device.faults.connect_seconds:
+            await asyncio.sleep(device.faults.connect_seconds)
         device.faults.raise_next()
         owner = str(call.sender) if str(call.sender) in self.agents else self.default_agent
         if owner not in self.agents:
             raise DBusError(f"{ERROR}AuthenticationFailed", "Authentication Failed")
-        asked = Answer("o", (device.settings.path,))
         try:
-            pin = await self._tree.call(owner, self.agents[owner], "org.bluez.Agent1.RequestPinCode", asked)
+            answer = await self._ask_agent(device, owner)
         except DBusError as error:
             raise DBusError(f"{ERROR}AuthenticationRejected", "Authentication Rejected") from error
-        if pin != device.settings.pin:
+        if answer not in {None, device.settings.pin}:
             raise DBusError(f"{ERROR}AuthenticationFailed", "Authentication Failed")
         device.paired = True
         self._tree.change(device.settings.path, DEVICE, Paired=Variant("b", True))
         return NOTHING
+
+    async def _ask_agent(self, device: Device, owner: str) -> str | None:
+        """The PIN that an agent gives, or None for its yes where the device compares numbers."""
+        if device.settings.compares:
+            member, asked = "RequestConfirmation", Answer("ou", (device.settings.path, 123456))
+        else:
+            member, asked = "RequestPinCode", Answer("o", (device.settings.path,))
+        said: str | None = await self._tree.call(
+            owner, self.agents[owner], f"org.bluez.Agent1.{member}", asked
+        )
+        return said
 
     async def _register_agent(self, call: Message) -> Answer:
         if str(call.sender) in self.agents:

@@ -11,6 +11,7 @@ ADAPTER: Final = "org.bluez.Adapter1"
 DEVICE: Final = "org.bluez.Device1"
 _DBUS_ERROR: Final = "org.freedesktop.DBus.Error."
 _ABSENT: Final = ("ServiceUnknown", "NameHasNoOwner")  # and Spawn.*: it could not be started
+_GONE: Final = ("NoReply", "Disconnected")
 
 Objects = dict[str, dict[str, dict[str, Any]]]
 """Properties by path and interface, as bluetoothd has them, without the wrapping of D-Bus."""
@@ -42,6 +43,13 @@ def explain_refusal(name: str, text: str) -> BluezError:
         if short in _ABSENT or short.startswith("Spawn"):
             return BluezError(
                 "bluetoothd does not run: sudo apt install bluez, then sudo systemctl enable --now bluetooth",
+                Trouble.NO_BLUETOOTHD,
+                short,
+                text,
+            )
+        if short in _GONE:
+            return BluezError(
+                "bluetoothd went away meanwhile: sudo systemctl restart bluetooth, then try again",
                 Trouble.NO_BLUETOOTHD,
                 short,
                 text,
