@@ -1,11 +1,12 @@
 # make run   sets everything up and measures an example command (ARGS=--once ends by itself)
 # make test  sets everything up and passes all tests
+# sudo make install    leaves it running as a systemd service; sudo make uninstall takes it away (PURGE=1: data too)
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test lint bench docs clean
+.PHONY: setup run test lint bench docs clean install uninstall
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -28,6 +29,9 @@ bench: $(STAMP)
 
 docs: $(STAMP)
 	@$(BIN)/python -m wattwatch.cli.docs
+
+install uninstall:
+	@sh tools/install.sh $@
 
 $(STAMP): pyproject.toml constraints.txt tools/make-venv.sh
 	@sh tools/make-venv.sh $(PYTHON) $(VENV)

@@ -186,4 +186,6 @@ def test_the_status_line_names_the_power_of_the_primary() -> None:
     readings = {POWER_CHANNEL.id: Reading(POWER_CHANNEL, 4.931, at)}
     shown = replace(snapshot(True), primary=primary, readings=readings)
     assert status_line(shown, 2) == "meter 4.93 W · 1 of 1 sources up · 2 runs"
+    absent = SourceStatus(SourceDescription("rapl", "rapl", 1.0, ()), SourceHealth(state="unsupported"))
+    assert "1 of 1 sources up" in status_line(replace(shown, sources=(*shown.sources, absent)), 2)
     assert status_line(replace(shown, readings={}), 0) == "meter no reading · 1 of 1 sources up · 0 runs"
