@@ -10,21 +10,27 @@ It runs in a thread with an event loop of its own. The meters behind it are watt
 
 import asyncio
 import os
+import shutil
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import pytest
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.constants import MessageType
 from dbus_fast.message import Message
 from dbus_fast.signature import Variant
 
-from support.fake_bluez_bus import PrivateBus
+from support.fake_bluez_bus import PrivateBus, leave
 from support.fake_bluez_device import DeviceSettings, Faults, MeterBehind
 from support.fake_bluez_stack import Device, Records, Stack
 
 T = TypeVar("T")
+needs_dbus_daemon = pytest.mark.skipif(
+    shutil.which("dbus-daemon") is None, reason="needs dbus-daemon (Debian: dbus-daemon)"
+)
 PAGE_TIMEOUT = ("org.bluez.Error.Failed", "br-connection-page-timeout")
 _PATIENCE_SECONDS = 10.0
 
@@ -78,6 +84,10 @@ class FakeDevice:
     def drop(self) -> None:
         """Lose the link now."""
         self._bluez.run(lambda stack: stack.drop(self._device))
+
+    def drop_link(self) -> None:
+        """Lose the serial link while no bluetoothd runs."""
+        self._bluez.call(_drop(self._device))
 
 
 class FakeBlueZ:
@@ -159,8 +169,8 @@ class FakeBlueZ:
 
     def stop_bus(self) -> None:
         """Let the whole bus die; bluetoothd dies with it."""
-        self.stop_bluetoothd()
         self.bus.stop()
+        self.stop_bluetoothd()
 
     def start_bus(self) -> None:
         """A new bus at the old address, and bluetoothd on it."""
@@ -198,7 +208,7 @@ class FakeBlueZ:
         stats = "org.freedesktop.DBus.Debug.Stats"
         reply = await bus.call(_to_bus("GetAllMatchRules", "", [], stats))
         assert reply.message_type is MessageType.METHOD_RETURN, reply.body
-        bus.disconnect()
+        await leave(bus)
         own = 1  # NameOwnerChanged, above
         return sum(len(rules) for rules in reply.body[0].values()) - own
 
@@ -212,6 +222,21 @@ def _to_bus(member: str, signature: str, body: list[Any], interface: str = "org.
         signature=signature,
         body=body,
     )
+
+
+@contextmanager
+def another_client(bluez: FakeBlueZ) -> Iterator[Callable[[Message], Message]]:
+    """Some other client of the bus: calls are answered with whatever comes back."""
+
+    async def connected() -> MessageBus:
+        return await MessageBus(bus_address=bluez.address, negotiate_unix_fd=True).connect()
+
+    bus = bluez.call(connected())
+
+    try:
+        yield lambda message: bluez.call(bus.call(message))
+    finally:
+        bluez.call(leave(bus))
 
 
 async def _acted(action: Callable[[Stack], T], stack: Stack) -> T:

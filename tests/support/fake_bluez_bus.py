@@ -1,6 +1,7 @@
 """A private system bus, and a tree of D-Bus objects that answers Properties and ObjectManager by itself."""
 
 import asyncio
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -76,6 +77,14 @@ class PrivateBus:
         """End it and leave nothing behind."""
         self.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+async def leave(bus: MessageBus) -> None:
+    """Disconnect, and wait until the socket is closed."""
+    if bus.connected:
+        bus.disconnect()
+    with contextlib.suppress(EOFError, OSError):
+        await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +167,19 @@ class ObjectTree:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """End what runs beside."""
+        """End what runs beside, and leave the bus."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await leave(self._bus)
 
     def _signal(self, path: str, interface: str, member: str, signature: str, body: list[Any]) -> None:
-        self._bus.send(Message.new_signal(path, interface, member, signature, body))
+        self._send(Message.new_signal(path, interface, member, signature, body))
+
+    def _send(self, message: Message) -> None:
+        if self._bus.connected:  # else nobody is left to hear it
+            self._bus.send(message)
 
     def _on_message(self, message: Message) -> bool | None:
         if (
@@ -180,9 +194,9 @@ class ObjectTree:
         try:
             answer = await self._dispatch(call)
         except DBusError as error:
-            self._bus.send(Message.new_error(call, error.type, error.text))
+            self._send(Message.new_error(call, error.type, error.text))
         else:
-            self._bus.send(Message.new_method_return(call, answer.signature, list(answer.body)))
+            self._send(Message.new_method_return(call, answer.signature, list(answer.body)))
 
     async def _dispatch(self, call: Message) -> Answer:
         if (call.interface, call.member) == (OBJECT_MANAGER, "GetManagedObjects"):

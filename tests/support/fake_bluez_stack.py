@@ -98,7 +98,6 @@ class Stack:
                 device.link.forget()
             device.gatt = None
         await self._tree.stop()
-        self._bus.disconnect()
 
     # -- adapters -----------------------------------------------------------------------------------------
 

@@ -77,6 +77,7 @@ class BlueZ:
         self._thread = threading.Thread(target=self._loop.run_forever, name="bluez", daemon=True)
         self._bus: MessageBus | None = None
         self._registered_with = ""  # unique name of the bluetoothd that knows our profile
+        self._preparing = asyncio.Lock()  # two adapters may connect at once: still one bus, one registration
         self._expected: dict[str, asyncio.Future[socket.socket]] = {}
         self._links: dict[str, socket.socket] = {}
         self._thread.start()
@@ -122,17 +123,19 @@ class BlueZ:
     async def _connect(self, wanted: _Wanted) -> tuple[str, socket.socket]:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                bus = await self._connected_bus(wanted)
-                objects, owner = await self._objects(bus, wanted)
-                device = choose_device(objects, wanted.address, wanted.adapter, wanted.place)
-                await self._register(bus, owner, wanted)
+                async with self._preparing:
+                    bus = await self._connected_bus(wanted)
+                    objects, owner = await self._objects(bus, wanted)
+                    device = choose_device(objects, wanted.address, wanted.adapter, wanted.place)
+                    await self._register(bus, owner, wanted)
                 return device.path, await self._descriptor(bus, device, wanted)
         except TimeoutError as error:
             raise away(wanted.place) from error
 
     async def _ask_objects(self, wanted: _Wanted) -> ObjectTree:
-        bus = await self._connected_bus(wanted)
-        return (await self._objects(bus, wanted))[0]
+        async with self._preparing:
+            bus = await self._connected_bus(wanted)
+            return (await self._objects(bus, wanted))[0]
 
     async def _connected_bus(self, wanted: _Wanted) -> MessageBus:
         if self._bus is not None and self._bus.connected:

@@ -40,6 +40,15 @@ def explain_refusal(place: str, address: str, adapter: str, error: RefusedError)
             "sudo usermod -aG bluetooth $USER, then log in again",
             "permission",
         )
+    if error.has(("Error.NoReply", "Error.Disconnected")):
+        return SourceUnavailable(
+            f"{place}: bluetoothd ended or hangs: sudo systemctl restart bluetooth",
+            "io",
+        )
+    return _explain_bluez(place, address, adapter, error)
+
+
+def _explain_bluez(place: str, address: str, adapter: str, error: RefusedError) -> SourceUnavailable:
     if error.has(("NotPermitted",)):
         return SourceUnavailable(
             f"{place}: another program is registered for serial ports with bluetoothd: end it (another "

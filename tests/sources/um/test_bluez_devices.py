@@ -1,0 +1,121 @@
+"""Which device to connect to, out of bluetoothd's object tree; and its refusals in our words."""
+
+from typing import Any
+
+import pytest
+
+from wattwatch.errors import SourceUnavailable, SourceUnsupported
+from wattwatch.sources.um.bluez_devices import (
+    FFE0_UUID,
+    SPP_UUID,
+    ObjectTree,
+    choose_device,
+    only_low_energy,
+)
+from wattwatch.sources.um.bluez_errors import RefusedError, explain_bus, explain_refusal
+
+ADDRESS = "00:15:A6:01:AA:BB"
+
+
+def tree(adapters: dict[str, bool], *devices: tuple[str, bool, list[str]]) -> ObjectTree:
+    """bluetoothd's objects: adapters with their power, and the meter as (adapter, paired, services)."""
+    objects: dict[str, Any] = {"/org/bluez": {"org.bluez.AgentManager1": {}}}
+    for name, powered in adapters.items():
+        objects[f"/org/bluez/{name}"] = {"org.bluez.Adapter1": {"Powered": powered}}
+    for adapter, paired, services in devices:
+        objects[f"/org/bluez/{adapter}/dev_1"] = {
+            "org.bluez.Device1": {
+                "Address": ADDRESS,
+                "Adapter": f"/org/bluez/{adapter}",
+                "Paired": paired,
+                "UUIDs": services,
+            }
+        }
+    return objects
+
+
+def chosen(objects: ObjectTree, adapter: str = "") -> str:
+    return choose_device(objects, ADDRESS.lower(), adapter, "place").path
+
+
+def test_the_paired_one_is_chosen_among_adapters_that_are_on() -> None:
+    on = {"hci0": True, "hci1": True}
+    assert chosen(tree(on, ("hci0", False, []), ("hci1", True, []))) == "/org/bluez/hci1/dev_1"
+    assert chosen(tree(on, ("hci0", True, []), ("hci1", True, [])), "hci1") == "/org/bluez/hci1/dev_1"
+    off = {"hci0": False, "hci1": True}
+    assert chosen(tree(off, ("hci0", True, []), ("hci1", False, []))) == "/org/bluez/hci1/dev_1"
+
+
+@pytest.mark.parametrize(
+    ("objects", "adapter", "reason", "words"),
+    [
+        (tree({}), "", "absent", "there is no Bluetooth adapter"),
+        (tree({"hci0": True}), "hci3", "absent", "there is no adapter hci3"),
+        (tree({"hci0": False}, ("hci0", True, [])), "", "absent", "hci0 is off"),
+        (tree({"hci0": True, "hci1": False}), "hci1", "absent", "hci1 is off"),
+        (tree({"hci0": True}), "", "permission", "wattwatch meters pair"),
+        (tree({"hci0": True, "hci1": False}, ("hci1", True, [])), "", "permission", "wattwatch meters pair"),
+    ],
+)
+def test_what_is_missing_is_said(objects: ObjectTree, adapter: str, reason: str, words: str) -> None:
+    with pytest.raises(SourceUnavailable) as caught:
+        chosen(objects, adapter)
+    assert caught.value.reason == reason
+    assert words in str(caught.value)
+
+
+def test_a_device_without_a_serial_port_is_for_another_way() -> None:
+    objects = tree({"hci0": True}, ("hci0", True, [FFE0_UUID.upper()]))
+    with pytest.raises(SourceUnsupported, match='transport = "ble"'):
+        chosen(objects)
+    assert only_low_energy(objects, ADDRESS)
+
+
+@pytest.mark.parametrize("services", [[], [SPP_UUID], [SPP_UUID, FFE0_UUID], ["0000180a"]])
+def test_a_device_that_may_have_a_serial_port_is_tried(services: list[str]) -> None:
+    objects = tree({"hci0": True}, ("hci0", False, services))
+    assert chosen(objects) == "/org/bluez/hci0/dev_1"
+    assert not only_low_energy(objects, ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason", "words"),
+    [
+        ("org.freedesktop.DBus.Error.ServiceUnknown", "not provided", "absent", "apt install bluez"),
+        ("org.freedesktop.DBus.Error.NameHasNoOwner", "", "absent", "apt install bluez"),
+        ("org.freedesktop.DBus.Error.AccessDenied", "Rejected send", "permission", "usermod -aG bluetooth"),
+        ("org.freedesktop.DBus.Error.NoReply", "disconnected", "io", "systemctl restart bluetooth"),
+        ("org.bluez.Error.NotPermitted", "UUID already registered", "busy", 'transport = "rfcomm"'),
+        ("org.bluez.Error.NotReady", "Resource Not Ready", "absent", "bluetoothctl power on"),
+        ("org.bluez.Error.Failed", "br-connection-adapter-not-powered", "absent", "bluetoothctl power on"),
+        ("org.bluez.Error.AuthenticationFailed", "Authentication Failed", "permission", "meters pair"),
+        ("org.bluez.Error.AuthenticationRejected", "", "permission", "meters pair"),
+        ("org.bluez.Error.Failed", "br-connection-key-missing", "permission", "meters pair"),
+        ("org.bluez.Error.Failed", "br-connection-page-timeout", "absent", "is the meter on"),
+        ("org.bluez.Error.Failed", "br-connection-aborted-by-remote", "absent", "is the meter on"),
+        ("org.bluez.Error.Failed", "br-connection-refused", "busy", "disconnect the phone"),
+        ("org.bluez.Error.NotAvailable", "br-connection-profile-unavailable", "io", "no serial port"),
+        ("org.bluez.Error.Failed", "br-connection-unknown", "io", "br-connection-unknown"),
+    ],
+)
+def test_every_refusal_says_what_to_do(name: str, text: str, reason: str, words: str) -> None:
+    error = explain_refusal("place", ADDRESS, "hci0", RefusedError(name, text))
+    assert error.reason == reason
+    assert words in str(error)
+    assert str(error).startswith("place: ")
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "words"),
+    [
+        (FileNotFoundError(2, "No such file"), "absent", "/run/dbus"),
+        (ConnectionRefusedError(111, "refused"), "absent", "/run/dbus"),
+        (PermissionError(13, "denied"), "permission", "BLEAK_DBUS_AUTH_UID"),
+        (EOFError(), "io", "systemctl status dbus"),
+    ],
+)
+def test_a_bus_out_of_reach_says_what_to_do(error: Exception, reason: str, words: str) -> None:
+    explained = explain_bus("place", error)
+    assert explained.reason == reason
+    assert words in str(explained)
