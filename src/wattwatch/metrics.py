@@ -72,7 +72,10 @@ SOURCE_READ_SECONDS = MetricSpec(
 )
 
 POWER = MetricSpec(
-    "wattwatch_power_watts", "gauge", "Power last read on a channel.", (*_CHANNEL, "scope", "quality")
+    "wattwatch_power_watts",
+    "gauge",
+    "Power last read; of a counter, the mean of its last step.",
+    (*_CHANNEL, "scope", "quality"),
 )
 ENERGY = MetricSpec(
     "wattwatch_energy_joules_total",
@@ -115,14 +118,23 @@ NETWORK_ERRORS = MetricSpec(
     "wattwatch_network_errors_total", "counter", "Errors of all interfaces but loopback.", ("direction",)
 )
 DISK_BYTES = MetricSpec("wattwatch_disk_bytes_total", "counter", "Bytes of all disks.", ("direction",))
+THROTTLED = MetricSpec(
+    "wattwatch_throttled",
+    "gauge",
+    "1 if the firmware reports this reason to hold back the processor, now or at any time since boot.",
+    ("reason", "when"),
+)
 
 NODE_POWER = MetricSpec(
-    "wattwatch_node_power_watts", "gauge", "Power of the node's primary source.", ("scope", "quality")
+    "wattwatch_node_power_watts",
+    "gauge",
+    "Power of the node's primary, summed if it is several; of its fallback while there is none.",
+    ("scope", "quality"),
 )
 NODE_ENERGY = MetricSpec(
     "wattwatch_node_energy_joules_total",
     "counter",
-    "Energy of the node's primary source since this boot.",
+    "Energy of the node since this boot: of its primary, and under other labels of its fallback.",
     ("scope", "quality"),
 )
 

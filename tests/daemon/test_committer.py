@@ -10,7 +10,7 @@ from support.power import POWER_CHANNEL
 from wattwatch import metrics
 from wattwatch.daemon.committer import Committer
 from wattwatch.errors import SourceUnavailable
-from wattwatch.reading import Batch, Instant, Reading, Scope
+from wattwatch.reading import Batch, Instant, Reading
 from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
 from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.snapshot import Primary, Snapshot
@@ -18,7 +18,7 @@ from wattwatch.sources.base import SourceDescription
 from wattwatch.store.base import Commit
 
 METER = SourceDescription("meter", "um24c", 0.5, (POWER_CHANNEL,))
-PRIMARY = Primary("meter", POWER_CHANNEL.id, Scope.BOARD, POWER_CHANNEL.quality)
+PRIMARY = Primary.of(POWER_CHANNEL)
 JOULES = (metrics.NODE_ENERGY.name, ("board", "metered"))
 
 

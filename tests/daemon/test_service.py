@@ -18,7 +18,7 @@ from wattwatch.daemon.notify import Notifier
 from wattwatch.daemon.reload import ConfigWatch
 from wattwatch.daemon.service import Service, status_line
 from wattwatch.errors import ConfigError
-from wattwatch.reading import Quality, Reading, Scope
+from wattwatch.reading import Reading
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceHealth, SourceStatus
 from wattwatch.signals import Bell
 from wattwatch.sources.base import SourceDescription
@@ -182,9 +182,10 @@ def test_a_web_server_that_is_too_busy_answers(tmp_path: Path, start: Callable[.
 
 def test_the_status_line_names_the_power_of_the_primary() -> None:
     at = FakeClock().now()
-    primary = Primary("meter", POWER_CHANNEL.id, Scope.BOARD, Quality.METERED)
+    primary = Primary.of(POWER_CHANNEL)
     readings = {POWER_CHANNEL.id: Reading(POWER_CHANNEL, 4.931, at)}
-    shown = replace(snapshot(True), primary=primary, readings=readings)
+    source = SourceStatus(SourceDescription("meter", "um24c", 0.5, ()), SourceHealth(up=True))
+    shown = replace(snapshot(), sources=(source,), primary=primary, readings=readings)
     assert status_line(shown, 2) == "meter 4.93 W · 1 of 1 sources up · 2 runs"
     absent = SourceStatus(SourceDescription("rapl", "rapl", 1.0, ()), SourceHealth(state="unsupported"))
     assert "1 of 1 sources up" in status_line(replace(shown, sources=(*shown.sources, absent)), 2)

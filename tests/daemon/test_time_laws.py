@@ -9,7 +9,7 @@ from support.power import POWER_CHANNEL
 from wattwatch import metrics
 from wattwatch.clock import WallOffset
 from wattwatch.daemon.committer import Committer
-from wattwatch.reading import Batch, Instant, Reading, Scope
+from wattwatch.reading import Batch, Instant, Reading
 from wattwatch.sampling.account import Account, ReadOutcome
 from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.snapshot import Primary, Snapshot
@@ -17,7 +17,7 @@ from wattwatch.sources.base import SourceDescription
 from wattwatch.store.base import Commit
 
 METER = SourceDescription("meter", "um24c", 0.5, (POWER_CHANNEL,))
-PRIMARY = Primary("meter", POWER_CHANNEL.id, Scope.BOARD, POWER_CHANNEL.quality)
+PRIMARY = Primary.of(POWER_CHANNEL)
 
 happenings = st.tuples(
     st.one_of(st.floats(0.4, 0.6), st.floats(0.6, 2.9), st.floats(3.1, 9000.0)),  # tick, late tick, suspend

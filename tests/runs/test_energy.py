@@ -1,20 +1,40 @@
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from support.history import gap, powers
+from support.history import POWER, gap, powers
 from wattwatch.reading import EnergyRecord, Instant, Reading
-from wattwatch.runs.energy import (
-    EnergyFigures,
-    Timing,
-    edge_uncertainty_joules,
-    settled_energy,
-    window_energy,
-)
+from wattwatch.runs.energy import EnergyFigures, Look, Progress, Supply, Timing
+from wattwatch.runs.energy import settled_energy as settled_energy_of
+from wattwatch.runs.energy import window_energy as window_energy_of
+from wattwatch.runs.tracks import edge_uncertainty_joules as edge_uncertainty_of
+from wattwatch.runs.tracks import track_of
 
 TIMING = Timing(interval_seconds=1.0, gap_seconds=3.0)
+
+
+def look(readings: Iterable[Reading], gaps: Iterable[EnergyRecord], boot_id: str, timing: Timing) -> Look:
+    """All that is known of one meter."""
+    return Look([track_of(Supply(POWER, timing), readings, gaps, boot_id)])
+
+
+def window_energy(
+    readings: Iterable[Reading], gaps: Iterable[EnergyRecord], start: Instant, end: Instant, timing: Timing
+) -> EnergyFigures:
+    return window_energy_of(look(readings, gaps, start.boot_id, timing), start, end)
+
+
+def settled_energy(
+    readings: Iterable[Reading], gaps: Iterable[EnergyRecord], start: Instant, end: Instant, timing: Timing
+) -> Progress:
+    return settled_energy_of(look(readings, gaps, start.boot_id, timing), start, end)
+
+
+def edge_uncertainty_joules(readings: Iterable[Reading], at: Instant, timing: Timing) -> float:
+    return edge_uncertainty_of(track_of(Supply(POWER, timing), readings, [], at.boot_id), at)
 
 
 def at(seconds: float) -> Instant:

@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 
 from support.history import MEMORY, OBSERVER, POWER, FakeHistory, gap
 from wattwatch.reading import Instant, Reading
-from wattwatch.runs.energy import Timing, window_energy
+from wattwatch.runs.energy import Curve, Supply, Timing, window_energy
 from wattwatch.runs.memo import EnergyMemo, GaugeMemo, GrowthMemo
 from wattwatch.store.base import Span
 
 TIMING = Timing(interval_seconds=1.0, gap_seconds=3.0)
+CURVE = Curve((Supply(POWER, TIMING),))
 STEPS = st.lists(st.sampled_from([0.5, 1.0, 2.5, 10.0, 2000.0, 5000.0]), min_size=1, max_size=12)
 
 
@@ -33,16 +34,14 @@ def test_looking_often_gives_what_one_look_gives(steps: list[float], start: floa
             Reading(OBSERVER, total if value % 4 else float(value), at(seconds)),
         )
         if seconds > start:
-            often[0].advance(history, POWER.id, at(seconds), TIMING)
+            often[0].advance(history, CURVE, at(seconds))
             often[1].up_to(history, MEMORY.id, at(seconds))
             often[2].up_to(history, OBSERVER.id, at(seconds))
     end = max(seconds, start)
     once = GrowthMemo(at(start))
-    energy = often[0].up_to(history, POWER.id, at(end), TIMING)
+    energy = often[0].up_to(history, CURVE, at(end))
     span = Span(at(start), at(end))
-    exact = window_energy(
-        history.readings(POWER.id, span), history.gaps(POWER.id, span), span.start, span.end, TIMING
-    )
+    exact = window_energy(CURVE.look(history, span), span.start, span.end)
     assert energy.joules == pytest.approx(exact.joules)
     assert energy.missing_microseconds == exact.missing_microseconds
     assert energy.sampled_microseconds == exact.sampled_microseconds

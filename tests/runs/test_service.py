@@ -173,7 +173,7 @@ def test_a_stalled_meter_does_not_settle(node: FakeNode) -> None:
     node.service.start(RunRequest("r"))
     node.play(10)
     stalled = node.clock.now()
-    node.service.update_facts(replace(FACTS, open_gap_since=lambda: stalled))
+    node.service.update_facts(replace(FACTS, open_gap_since=lambda _: stalled))
     node.play(10)
     assert node.sample("wattwatch_run_seconds_total", "r", "sampled") == 10.0
     node.service.end("r", RunState.SUCCEEDED, 0)

@@ -23,7 +23,7 @@ MILLIWATT_HOURS = Channel(
 )
 CHARGE = Channel("meter", "group-0", "charge_coulombs", Kind.ACCUMULATOR, quality=METERED)
 METER = SourceDescription("meter", "um24c", 0.5, (POWER_CHANNEL,))
-PRIMARY = Primary("meter", POWER_CHANNEL.id, Scope.BOARD, METERED)
+PRIMARY = Primary.of(POWER_CHANNEL)
 RAPL_CHANNEL = Channel("rapl", "package-0", "energy_joules", Kind.COUNTER, Scope.PACKAGE)
 RAPL = SourceDescription(
     "rapl", "powercap", 1.0, (RAPL_CHANNEL,), counter_limits=((RAPL_CHANNEL, CounterLimits(1000.0, 100.0)),)
@@ -193,14 +193,14 @@ def test_a_frozen_meter_is_stalled_and_its_readings_are_kept_once() -> None:
     assert books.health().state == "stalled"
     assert not books.health().up
     assert books.account.readings() == {}
-    stalled_since = books.account.stalled_since()
+    stalled_since = books.account.stalled_since(POWER_CHANNEL.id)
     assert stalled_since is not None
     assert books.kept < 20
     assert books.count(metrics.SOURCE_EVENTS, "meter", "stalled") == 1
     kept = books.kept
     books.meter(21.0, 5.0, 116)
     assert (books.health().state, books.kept) == ("up", kept + 1)
-    assert books.account.stalled_since() is None
+    assert books.account.stalled_since(POWER_CHANNEL.id) is None
     assert sum(value or 0.0 for value in books.seconds().values()) == pytest.approx(11.0)
 
 

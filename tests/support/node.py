@@ -9,7 +9,7 @@ from support.clock import FakeClock
 from support.history import CPU_TEMPERATURE, MEMORY, OBSERVER, POWER, FakeHistory, cpu, group, network
 from wattwatch.clock import WallOffset
 from wattwatch.metrics import Sample
-from wattwatch.reading import Instant, Quality, Reading, Scope
+from wattwatch.reading import Instant, Reading
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
@@ -18,7 +18,7 @@ from wattwatch.sampling.snapshot import Primary
 
 FACTS = NodeFacts(
     node="pi-1",
-    primary=Primary("meter", POWER.id, Scope.BOARD, Quality.METERED),
+    primary=Primary.of(POWER),
     interval_seconds=0.5,
     gap_seconds=3.0,
     meter_model=lambda: "UM24C",

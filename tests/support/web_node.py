@@ -31,7 +31,7 @@ METER = tuple(
         ("group-0", "energy_joules", Kind.ACCUMULATOR, Scope.NONE),
     )
 )
-PRIMARY = Primary("meter", METER[0].id, Scope.BOARD, Quality.METERED)
+PRIMARY = Primary.of(METER[0])
 HOST = tuple(
     Channel("host", zone, quantity, Kind.GAUGE)
     for zone, quantity in (

@@ -13,15 +13,17 @@ from wattwatch.clock import Clock
 from wattwatch.config.paths import runtime_socket, state_directory
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.committer import Committer
-from wattwatch.daemon.primary import choose_primary
+from wattwatch.daemon.past import covered_until, waiting_past
+from wattwatch.daemon.primary import Supplies, better_known, choose_supplies
 from wattwatch.daemon.reload import SourceChanges, check_reloadable, source_changes
 from wattwatch.errors import ConfigError
 from wattwatch.exposition.samples import this_machine
-from wattwatch.reading import Batch, Channel, Instant
+from wattwatch.reading import Batch, Instant
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.service import RunService, open_run_service
-from wattwatch.sampling.account import Account, gap_limit_seconds
+from wattwatch.sampling.account import Account
 from wattwatch.sampling.counters import Counters
+from wattwatch.sampling.node_energy import Past
 from wattwatch.sampling.sampler import Sampler
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources import open_source
@@ -29,6 +31,8 @@ from wattwatch.sources.base import (
     CoolingSpec,
     HostSpec,
     HwmonSpec,
+    NvmlSpec,
+    PiSpec,
     PowercapSpec,
     PowerSupplySpec,
     Resumable,
@@ -38,7 +42,6 @@ from wattwatch.sources.base import (
     SourceSpec,
     ThermalSpec,
 )
-from wattwatch.store.base import Span
 from wattwatch.store.local import LocalStore, StoreLimits
 from wattwatch.web.runs import run_routes
 from wattwatch.web.server import WebServer
@@ -54,6 +57,8 @@ _DISCOVERED: Final[tuple[SourceSpec, ...]] = (
     PowercapSpec(),
     HwmonSpec(),
     PowerSupplySpec(),
+    PiSpec(),
+    NvmlSpec(),
     HostSpec(),
 )
 
@@ -103,6 +108,7 @@ class Node:
         self._undo = ExitStack()
         self._web: WebServer | None = None
         self._started: _Parts | None = None
+        self._described = 0  # how often sources had told of other channels when that was last looked at
 
     @property
     def socket_path(self) -> Path:
@@ -165,29 +171,53 @@ class Node:
             source.description.name: source.description for source in come
         }
         descriptions = [known[spec.name] for spec in specs]
-        primary = choose_primary(settings.primary, descriptions)
+        supplies = choose_supplies(settings.primary, settings.fallback, descriptions)
         # Nothing is refused from here on.
-        said = _what_changes(changes, parts.account.primary, primary)
+        said = _what_changes(changes, parts.account.primary, supplies.primary)
         self._settings, self._specs = settings, specs
         parts.sampler.remove(changes.gone)
-        gap_seconds = settings.sampling.gap_seconds
-        parts.committer.between_commits(
-            lambda: parts.account.reconfigure(descriptions, primary=primary, gap_seconds=gap_seconds)
-        )
-        parts.runs.update_facts(self._facts(parts.account, descriptions, parts.runs.facts.last_commit))
+        parts.committer.between_commits(lambda: self._reconfigure(parts, descriptions, supplies))
         parts.store.set_limits(_limits(settings))
         parts.sampler.add(come)
         return said
+
+    def _reconfigure(
+        self, parts: "_Parts", descriptions: Sequence[SourceDescription], supplies: Supplies
+    ) -> None:
+        """Go on with other sources or another primary. Only in the committing thread."""
+        parts.account.reconfigure(
+            descriptions,
+            primary=supplies.primary,
+            fallback=supplies.fallback,
+            gap_seconds=self._settings.sampling.gap_seconds,
+            past=self._past(parts.store, parts.account, descriptions),
+        )
+        parts.runs.update_facts(self._facts(parts.account, descriptions, parts.runs.facts.last_commit))
+
+    def _look_again(self, account: Account) -> None:
+        """Choose what stands for the node once more if sources told of channels when they were read."""
+        if self._started is None or account.described == self._described:
+            return
+        self._described = account.described
+        descriptions = [status.description for status in account.sources()]
+        supplies = better_known(self._settings.primary, self._settings.fallback, descriptions, account)
+        if supplies is not None:
+            self._reconfigure(self._started, descriptions, supplies)
+
+    def _past(self, store: LocalStore, account: Account, descriptions: Iterable[SourceDescription]) -> Past:
+        intervals = {d.name: d.interval_seconds for d in descriptions}
+        gap_seconds = self._settings.sampling.gap_seconds
+        return waiting_past(store, self._clock, intervals, gap_seconds, account.counter_limits)
 
     def _assemble(self, undo: ExitStack) -> None:
         """Open from the bottom up; `undo` closes from the top down."""
         settings, clock = self._settings, self._clock
         sources = [open_source(spec, clock) for spec in self._specs]
         descriptions = [source.description for source in sources]
-        primary = choose_primary(settings.primary, descriptions)
+        supplies = choose_supplies(settings.primary, settings.fallback, descriptions)
         store = self._open_store()
         undo.callback(store.close)
-        account = self._restored_account(store, descriptions, primary)
+        account = self._restored_account(store, descriptions, supplies)
         runs = self._open_runs(store, self._facts(account, descriptions, store.restored.last_commit))
         undo.callback(runs.close)
         committer = Committer(account, store, clock, lambda at: self._snapshot(account, at))
@@ -215,12 +245,17 @@ class Node:
         )
 
     def _restored_account(
-        self, store: LocalStore, descriptions: Sequence[SourceDescription], primary: Primary | None
+        self, store: LocalStore, descriptions: Sequence[SourceDescription], supplies: Supplies
     ) -> Account:
-        counters = Counters(store.restored.counters)
-        gap_seconds = self._settings.sampling.gap_seconds
-        account = Account(counters, descriptions, primary=primary, gap_seconds=gap_seconds)
-        account.restore(store.restored.last_batches, _covered_until(store, self._clock.now()))
+        account = Account(
+            Counters(store.restored.counters),
+            descriptions,
+            primary=supplies.primary,
+            fallback=supplies.fallback,
+            gap_seconds=self._settings.sampling.gap_seconds,
+        )
+        past = self._past(store, account, descriptions)
+        account.restore(store.restored.last_batches, covered_until(store, self._clock.now()), past)
         return account
 
     def _facts(
@@ -228,16 +263,19 @@ class Node:
     ) -> NodeFacts:
         """What the runs have to know; `last_commit` is that of the process before this one."""
         primary = account.primary
-        intervals = (d.interval_seconds for d in descriptions if primary and d.name == primary.source)
-        interval_seconds = next(intervals, 1.0)
+        names = () if primary is None else primary.sources
+        intervals = {d.name: d.interval_seconds for d in descriptions}
         return NodeFacts(
             self._settings.node,
             primary,
-            interval_seconds,
-            gap_limit_seconds(self._settings.sampling.gap_seconds, interval_seconds),
-            lambda: "" if primary is None else account.meter_model(primary.source),
+            max((intervals[name] for name in names), default=1.0),
+            self._settings.sampling.gap_seconds,
+            lambda: "+".join(filter(None, map(account.meter_model, names))),
             last_commit,
             account.stalled_since,
+            account.fallback,
+            intervals,
+            account.counter_limits,
         )
 
     def _open_runs(self, store: LocalStore, facts: NodeFacts) -> RunService:
@@ -247,15 +285,26 @@ class Node:
         return open_run_service(self._places.ledger, store, self._clock, facts)
 
     def _open_web(self, committer: Committer, store: LocalStore, runs: RunService) -> WebServer:
-        view = NodeView(committer.commit, store, store.health, runs.samples, this_machine())
+        gap_seconds = self._settings.sampling.gap_seconds
+        view = NodeView(
+            committer.commit,
+            store,
+            store.health,
+            runs.samples,
+            this_machine(),
+            known_run=runs.known,
+            gap_seconds=gap_seconds,
+        )
         return WebServer(
             [*read_routes(view), *run_routes(runs)],
             listen=self._settings.server.listen,
             socket_path=self._places.socket,
             token_file=self._settings.server.token_file,
+            web_config=self._settings.server.web_config,
         )
 
     def _snapshot(self, account: Account, at: Instant) -> Snapshot:
+        self._look_again(account)
         return Snapshot(
             self._settings.node,
             at,
@@ -265,7 +314,8 @@ class Node:
             account.sources(),
             account.primary,
             self._simulated,
-            account.disagreement_ratios(),
+            account.gauges(),
+            account.fallback,
         )
 
 
@@ -301,21 +351,6 @@ def _what_changes(changes: SourceChanges, before: Primary | None, after: Primary
         return said
     old, new = (primary.channel_id if primary else "none" for primary in (before, after))
     return f"{said}; primary: {new}, was {old}: runs that are open have parts of both"
-
-
-def _covered_until(store: LocalStore, now: Instant) -> dict[Channel, Instant]:
-    """Where refused gaps already reach beyond the last reading of an energy channel."""
-    ends: dict[Channel, Instant] = {}
-    for batch in store.restored.last_batches.values():
-        for channel in (r.channel for r in batch.readings if r.channel.measures_energy):
-            later = [g.end for g in store.gaps(channel.id, Span(batch.at, now)) if _is_later(g.end, batch.at)]
-            if later:
-                ends[channel] = max(later, key=lambda end: end.boot_seconds)
-    return ends
-
-
-def _is_later(one: Instant, other: Instant) -> bool:
-    return one.boot_seconds > other.boot_seconds
 
 
 class _Ticker:

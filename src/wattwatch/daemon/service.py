@@ -19,7 +19,7 @@ from wattwatch.daemon.node import STORE_NAME, Node
 from wattwatch.daemon.notify import Notifier
 from wattwatch.daemon.reload import ConfigPlace, ConfigWatch
 from wattwatch.errors import ClientError, ConfigError, WattwatchError
-from wattwatch.sampling.snapshot import Snapshot
+from wattwatch.sampling.snapshot import Snapshot, node_power_watts
 from wattwatch.signals import Bell
 from wattwatch.sources.base import UmSpec
 
@@ -144,8 +144,8 @@ def status_line(snapshot: Snapshot, open_runs: int) -> str:
 def _power(snapshot: Snapshot) -> str:
     if snapshot.primary is None:
         return "nothing measures power"
-    reading = snapshot.readings.get(snapshot.primary.channel_id)
-    shown = "no reading" if reading is None else f"{reading.value:.2f} W"
+    watts = node_power_watts(snapshot, snapshot.primary)
+    shown = "no reading" if watts is None else f"{watts:.2f} W"
     return f"{snapshot.primary.source} {shown}"
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from wattwatch import __version__, metrics
 from wattwatch.metrics import MetricSpec, Sample
 from wattwatch.reading import Channel, Instant, Reading
-from wattwatch.sampling.snapshot import Snapshot, SourceStatus
+from wattwatch.sampling.snapshot import Snapshot, SourceStatus, node_power_watts
 from wattwatch.store.base import StoreHealth
 
 SERIES_LIMIT: Final = 5000
@@ -24,6 +24,7 @@ _MEMORY: Final = {
     "available_bytes": metrics.MEMORY_AVAILABLE,
     "size_bytes": metrics.MEMORY_SIZE,
 }
+_THROTTLED_WHEN: Final = {"throttled_now_flag": "now", "throttled_since_boot_flag": "since_boot"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,12 @@ def cap_series(samples: Iterable[Sample], limit: int) -> tuple[list[Sample], int
 
 
 def _node_power(snapshot: Snapshot) -> Iterator[Sample]:
-    primary = snapshot.primary
-    if primary is None or primary.source not in _sources_up(snapshot):
-        return
-    if reading := snapshot.readings.get(primary.channel_id):
-        yield Sample(metrics.NODE_POWER, (primary.scope.value, primary.quality.value), reading.value)
+    """Of the primary; of the fallback, while the primary has none."""
+    for supply in (snapshot.primary, snapshot.fallback):
+        watts = node_power_watts(snapshot, supply)
+        if supply is not None and watts is not None:
+            yield Sample(metrics.NODE_POWER, supply.labels, watts)
+            return
 
 
 def _sources_up(snapshot: Snapshot) -> frozenset[str]:
@@ -95,7 +97,8 @@ def _utc_seconds(at: Instant, snapshot: Snapshot) -> float:
 def _reading_samples(snapshot: Snapshot) -> Iterator[Sample]:
     up = _sources_up(snapshot)
     for reading in snapshot.readings.values():
-        if reading.channel.source in up and (sample := gauge_sample(reading)):
+        sample = gauge_sample(reading) if reading.channel.source in up else None
+        if sample is not None and (sample.spec.name, sample.labels) not in snapshot.gauges:
             yield sample
 
 
@@ -108,12 +111,14 @@ def gauge_sample(reading: Reading) -> Sample | None:
         return Sample(spec, (), reading.value)
     if channel.quantity == "frequency_hertz" and channel.zone.startswith(_CPU_ZONE):
         return Sample(metrics.CPU_FREQUENCY, (channel.zone.removeprefix(_CPU_ZONE),), reading.value)
+    if when := _THROTTLED_WHEN.get(channel.quantity):
+        return Sample(metrics.THROTTLED, (channel.zone, when), reading.value)
     return None
 
 
 def _channel_labels(spec: MetricSpec, channel: Channel) -> tuple[str, ...]:
     if spec is metrics.POWER:
-        return channel.source, channel.zone, channel.scope.value, channel.quality.value
+        return channel.energy_labels
     return channel.source, channel.zone
 
 

@@ -78,6 +78,15 @@ def energy_text(node: Document) -> str:
     return f"{bound}{text_from_joules(joules)} ± {_doubt_text(joules, doubt)}"
 
 
+def parts_text(node: Document) -> str:
+    """Who counted what, if a fallback stood in: `meter 412.0 J in 50.0 s (metered, board); rapl …`."""
+    return "; ".join(
+        f"{part['source']} {joules_text(number(part, 'energy_joules'))} in "
+        f"{seconds_text(number(part, 'seconds'))} ({part['quality']}, {part['scope']})"
+        for part in node.get("parts") or ()
+    )
+
+
 def is_lower_bound(node: Document) -> bool:
     """Whether time is missing, or it is not known whether any is."""
     missing_seconds = number(node, "missing_seconds")

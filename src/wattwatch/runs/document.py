@@ -107,7 +107,25 @@ def node_document(figures: Figures, facts: NodeFacts, zone: str) -> dict[str, An
         "memory_peak_bytes": figures.memory.highest,
         "network_bytes": figures.network_bytes,
         **_observer(figures),
+        **_parts(figures, facts),
     }
+
+
+def _parts(figures: Figures, facts: NodeFacts) -> dict[str, list[dict[str, Any]]]:
+    """What was counted by whom, if that is more than one; the figures above are the primary's alone."""
+    parts = ((facts.primary, figures.energy), (facts.fallback, figures.fallback))
+    listed = [
+        {
+            "source": supply.source,
+            "scope": supply.scope.value,
+            "quality": supply.quality.value,
+            "energy_joules": energy.joules,
+            "seconds": energy.covered_seconds,
+        }
+        for supply, energy in parts
+        if supply is not None
+    ]
+    return {"parts": listed} if figures.fallback.covered_seconds else {}
 
 
 def _temperature(figures: Figures, zone: str) -> dict[str, Any] | None:
@@ -142,6 +160,12 @@ def _warnings(node: Mapping[str, Any], facts: NodeFacts) -> Iterator[str]:
     if facts.primary is None:
         yield NO_SOURCE
         return
+    for part in node.get("parts", [])[1:]:
+        yield (
+            f"{facts.primary.source} was missing for {part['seconds']:.1f} s in which {part['source']} "
+            f"({part['scope']}, {part['quality']}) counted {part['energy_joules']:.4g} J: "
+            "they are a part of their own, not in the energy"
+        )
     joules, missing_seconds = node["energy_joules"], node["missing_seconds"]
     if joules is None:
         yield f"{facts.primary.source} gave no reading: energy is not known; see wattwatch sources"

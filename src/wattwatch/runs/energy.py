@@ -1,60 +1,36 @@
 """Energy of an interval with exact edges, off the piecewise-linear cumulative energy curve. Pure.
 
-Between two adjacent readings of one boot, no further apart than the gap limit, the cumulative energy grows
-linearly by the trapezoid's energy; over a recovered gap it grows linearly by what the meter counted. A part
-of either is its share of the time. So every interval can be cut anywhere, and its parts add up. Time is
-counted in whole microseconds: every microsecond is sampled, recovered or missing.
+What a channel's curve is stands in `tracks`; the curve of several is their sum where all are covered. Every
+interval can be cut anywhere, and its parts add up. Time is counted in whole microseconds: every microsecond
+is sampled, recovered or missing.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Final, NamedTuple
 
-from wattwatch.reading import EnergyRecord, Instant, Reading
+from wattwatch.reading import Instant
+from wattwatch.runs.tracks import Supply, Timing, Track, stretches
+from wattwatch.sampling.combine import (
+    MICROSECONDS,
+    Coverage,
+    Doubt,
+    Stretch,
+    combined,
+    instead,
+    microseconds,
+)
+from wattwatch.store.base import EnergyHistory, Span
 
-EDGE_JITTER_SECONDS: Final = 0.1
-"""A reading's instant is taken for uncertain by this much beyond the interval."""
-
-_GAP_INTERVALS: Final = 3
-_MICROSECONDS: Final = 1_000_000
-
-
-class Coverage(Enum):
-    """What is known of a stretch."""
-
-    SAMPLED = auto()
-    RECOVERED = auto()
-    MISSING = auto()
-    OPEN = auto()  # in no state yet: a gap that may still be filled, or readings that are still to come
-
-
-class Stretch(NamedTuple):
-    """A part of an interval in one state (a tuple, as there is one for every reading)."""
-
-    start_microseconds: int
-    end_microseconds: int
-    joules: float
-    coverage: Coverage
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often a channel is read, and how long a step may be."""
-
-    interval_seconds: float
-    gap_seconds: float
-
-    @property
-    def limit_seconds(self) -> float:
-        """The longest step between two readings that is sampled time."""
-        return max(self.gap_seconds, _GAP_INTERVALS * self.interval_seconds)
-
-    @property
-    def edge_seconds(self) -> float:
-        """How far around an edge the power may have been different."""
-        return self.interval_seconds + EDGE_JITTER_SECONDS
+__all__ = [
+    "Curve",
+    "EnergyFigures",
+    "Look",
+    "Progress",
+    "Supply",
+    "Timing",
+    "settled_energy",
+    "window_energy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +42,7 @@ class EnergyFigures:
     recovered_microseconds: int = 0
     missing_microseconds: int = 0
     peak_watts: float | None = None
-    gap_doubts: frozenset[tuple[Instant, float]] = frozenset()  # start and doubt in joules of each filled gap
+    gap_doubts: frozenset[Doubt] = frozenset()  # of each filled gap
 
     def __add__(self, other: "EnergyFigures") -> "EnergyFigures":
         """Both together; a gap that both touch keeps its one doubt."""
@@ -83,27 +59,27 @@ class EnergyFigures:
     @property
     def sampled_seconds(self) -> float:
         """Time between readings close enough to each other."""
-        return self.sampled_microseconds / _MICROSECONDS
+        return self.sampled_microseconds / MICROSECONDS
 
     @property
     def recovered_seconds(self) -> float:
         """Time whose energy comes from the meter's own counter."""
-        return self.recovered_microseconds / _MICROSECONDS
+        return self.recovered_microseconds / MICROSECONDS
 
     @property
     def missing_seconds(self) -> float:
         """Time of which nothing is known."""
-        return self.missing_microseconds / _MICROSECONDS
+        return self.missing_microseconds / MICROSECONDS
 
     @property
     def covered_seconds(self) -> float:
         """Sampled and recovered time."""
-        return (self.sampled_microseconds + self.recovered_microseconds) / _MICROSECONDS
+        return (self.sampled_microseconds + self.recovered_microseconds) / MICROSECONDS
 
     @property
     def duration_seconds(self) -> float:
         """All the time there was."""
-        return self.duration_microseconds / _MICROSECONDS
+        return self.duration_microseconds / MICROSECONDS
 
     @property
     def duration_microseconds(self) -> int:
@@ -123,7 +99,7 @@ class EnergyFigures:
     @property
     def gap_doubt_joules(self) -> float:
         """The doubt of all filled gaps that were touched."""
-        return sum(doubt for _, doubt in self.gap_doubts)
+        return sum(joules for _, _, joules in self.gap_doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,59 +110,64 @@ class Progress:
     settled_until: Instant
 
 
-def microseconds(instant: Instant) -> int:
-    """Boot time in whole microseconds."""
-    return round(instant.boot_seconds * _MICROSECONDS)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the store has of a curve in one span of a boot."""
+
+    tracks: Sequence[Track]
+    instead_of: Sequence[Track] = ()
+    decided: bool = False  # what is open of those will not be filled any more
+
+    def stretches(self, start: int, end: int) -> Iterator[Stretch]:
+        """The curve between two microseconds, as adjoining stretches."""
+        rows: list[Iterable[Stretch]] = [stretches(track, start, end) for track in self.tracks]
+        if self.instead_of:
+            whole = combined([stretches(track, start, end) for track in self.instead_of], start)
+            rows.append(instead(stretch, decided=self.decided) for stretch in whole)
+        return combined(rows, start)
 
 
-def window_energy(
-    readings: Iterable[Reading], gaps: Iterable[EnergyRecord], start: Instant, end: Instant, timing: Timing
-) -> EnergyFigures:
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The channels whose sum is read; only where one of `instead_of` is missing, if there are any."""
+
+    supplies: Sequence[Supply]
+    instead_of: Sequence[Supply] = ()
+
+    def look(self, history: EnergyHistory, span: Span, *, decided: bool = False) -> Look:
+        """What the store has of it in a span."""
+        return Look(
+            [supply.track(history, span) for supply in self.supplies],
+            [supply.track(history, span) for supply in self.instead_of],
+            decided,
+        )
+
+
+def window_energy(look: Look, start: Instant, end: Instant) -> EnergyFigures:
     """Figures of an interval of one boot; what is neither sampled nor a gap of the store is missing.
 
-    `readings` are those of the power channel in order of time, with one neighbour on each side where there
-    is one. A stretch that a gap record covers is what that record says, even if there are readings in it (a
-    frozen meter). Raises ValueError if the edges are of two boots, or the end comes first.
+    Raises ValueError if the edges are of two boots, or the end comes first.
     """
     _check(start, end)
-    points, records = _points(readings, start), _gaps(gaps, start)
-    stretches = _stretches(points, records, microseconds(start), microseconds(end), _limit(timing))
-    return _sum(stretches, points, records, start, end)
+    return _sum(look, look.stretches(microseconds(start), microseconds(end)), start, end)
 
 
-def settled_energy(
-    readings: Iterable[Reading], gaps: Iterable[EnergyRecord], start: Instant, end: Instant, timing: Timing
-) -> Progress:
+def settled_energy(look: Look, start: Instant, end: Instant) -> Progress:
     """Figures of the part of an interval, from its start on, in which everything is decided.
 
     It stops at the first stretch that is still open: a gap without its record, or the time after the last
     reading.
     """
     _check(start, end)
-    points, records = _points(readings, start), _gaps(gaps, start)
     settled = microseconds(start)
     decided = []
-    for stretch in _stretches(points, records, settled, microseconds(end), _limit(timing)):
+    for stretch in look.stretches(settled, microseconds(end)):
         if stretch.coverage is Coverage.OPEN:
             break
         decided.append(stretch)
         settled = stretch.end_microseconds
-    until = Instant(start.boot_id, settled / _MICROSECONDS)
-    return Progress(_sum(decided, points, records, start, until), until)
-
-
-def edge_uncertainty_joules(readings: Iterable[Reading], at: Instant, timing: Timing) -> float:
-    """|ΔP| (interval + 0.1 s) / 2: how wrong the energy may be because of where this edge fell.
-
-    ΔP is the range of the power within interval + 0.1 s of the edge, at least of the two readings around it.
-    """
-    points = _points(readings, at)
-    times = [point[0] for point in points]
-    edge, reach = microseconds(at), round(timing.edge_seconds * _MICROSECONDS)
-    first = min(bisect_left(times, edge - reach), max(0, bisect_right(times, edge) - 1))
-    last = max(bisect_right(times, edge + reach), bisect_left(times, edge) + 1)
-    watts = [point[1] for point in points[first:last]]
-    return (max(watts) - min(watts)) * timing.edge_seconds / 2 if watts else 0.0
+    until = Instant(start.boot_id, settled / MICROSECONDS)
+    return Progress(_sum(look, decided, start, until), until)
 
 
 def _check(start: Instant, end: Instant) -> None:
@@ -196,85 +177,29 @@ def _check(start: Instant, end: Instant) -> None:
         raise ValueError("the end of an interval comes before its start")
 
 
-def _limit(timing: Timing) -> int:
-    return round(timing.limit_seconds * _MICROSECONDS)
-
-
-def _points(readings: Iterable[Reading], start: Instant) -> list[tuple[int, float]]:
-    boot_id = start.boot_id
-    return [(microseconds(r.at), r.value) for r in readings if r.at.boot_id == boot_id]
-
-
-def _gaps(gaps: Iterable[EnergyRecord], start: Instant) -> list[EnergyRecord]:
-    of_boot = [gap for gap in gaps if gap.start.boot_id == start.boot_id == gap.end.boot_id]
-    return sorted(of_boot, key=lambda gap: gap.start.boot_seconds)
-
-
-def _stretches(
-    points: Sequence[tuple[int, float]], gaps: Sequence[EnergyRecord], start: int, end: int, limit: int
-) -> Iterator[Stretch]:
-    """The interval, cut into adjoining stretches from its start to its end."""
-    times = [point[0] for point in points]
-    at = start
-    for gap in gaps:
-        gap_start, gap_end = microseconds(gap.start), microseconds(gap.end)
-        first, last = max(gap_start, at), min(gap_end, end)
-        if last <= first:
-            continue
-        yield from _between(points, times, at, first, limit)
-        share = (last - first) / (gap_end - gap_start)
-        coverage = Coverage.RECOVERED if gap.recovered_seconds > 0 else Coverage.MISSING
-        yield Stretch(first, last, gap.joules * share, coverage)
-        at = last
-    yield from _between(points, times, at, end, limit)
-
-
-def _between(
-    points: Sequence[tuple[int, float]], times: Sequence[int], start: int, end: int, limit: int
-) -> Iterator[Stretch]:
-    """The stretches of a part that no gap record touches."""
-    index = max(1, bisect_right(times, start))
-    at = start
-    if points and at < end and at < times[0]:
-        # Nothing was ever read before in this boot: there is nothing that a gap could be filled from.
-        yield Stretch(at, min(times[0], end), 0.0, Coverage.MISSING)
-        at = min(times[0], end)
-    while at < end and index < len(points):
-        (left, left_watts), (right, right_watts) = points[index - 1], points[index]
-        index += 1
-        until = min(right, end)
-        if until <= at:
-            continue
-        sampled = right - left <= limit
-        joules = (left_watts + right_watts) / 2 * (until - at) / _MICROSECONDS if sampled else 0.0
-        yield Stretch(at, until, joules, Coverage.SAMPLED if sampled else Coverage.OPEN)
-        at = until
-    if at < end:
-        yield Stretch(at, end, 0.0, Coverage.OPEN)
-
-
-def _sum(
-    stretches: Iterable[Stretch],
-    points: Sequence[tuple[int, float]],
-    gaps: Sequence[EnergyRecord],
-    start: Instant,
-    end: Instant,
-) -> EnergyFigures:
-    joules, spent = 0.0, dict.fromkeys(Coverage, 0)
-    for stretch in stretches:
+def _sum(look: Look, parts: Iterable[Stretch], start: Instant, end: Instant) -> EnergyFigures:
+    joules, spent, doubts = 0.0, dict.fromkeys(Coverage, 0), set[Doubt]()
+    known = _peaks(look, start, end)
+    peaks: list[float] = []
+    for stretch in parts:
         joules += stretch.joules
-        spent[stretch.coverage] += stretch.end_microseconds - stretch.start_microseconds
-    first, last = microseconds(start), microseconds(end)
-    doubts = (
-        (gap.start, gap.doubt_joules)
-        for gap in gaps
-        if gap.doubt_joules and microseconds(gap.start) < last and first < microseconds(gap.end)
-    )
+        spent[stretch.coverage] += stretch.microseconds
+        doubts.update(stretch.doubts)
+        if known is None and stretch.coverage is Coverage.SAMPLED:
+            peaks.append(stretch.joules / stretch.microseconds * MICROSECONDS)
     return EnergyFigures(
         joules,
         spent[Coverage.SAMPLED],
         spent[Coverage.RECOVERED],
         spent[Coverage.MISSING] + spent[Coverage.OPEN],
-        max((watts for at, watts in points if first <= at <= last), default=None),
+        max(peaks if known is None else known, default=None),
         frozenset(doubts),
     )
+
+
+def _peaks(look: Look, start: Instant, end: Instant) -> list[float] | None:
+    """The readings of one power channel; None where the mean power of steps has to stand for them."""
+    if len(look.tracks) != 1 or look.tracks[0].is_counter or look.instead_of:
+        return None
+    first, last = microseconds(start), microseconds(end)
+    return [watts for at, watts in look.tracks[0].points if first <= at <= last]

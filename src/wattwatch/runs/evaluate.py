@@ -1,5 +1,6 @@
 """Figures of runs from the store. What is settled is remembered: a long run costs its last seconds."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -22,12 +23,13 @@ OBSERVER_CHANNEL: Final = "self/process/cpu_seconds"
 _MARK_LAG_SECONDS: Final = 1.0  # a phase mark may come that late and still lower no counter
 _BOOT_END_SECONDS: Final = 1e12  # later than any instant of a boot, and microseconds still fit in 64 bits
 _MICROSECONDS: Final = 1_000_000
-_NO_CHANNELS: Final = EdgeChannels(None, {}, (), ())
+_NO_CHANNELS: Final = EdgeChannels((), {}, (), ())
 
 
 @dataclass(slots=True)
 class _PartMemo:
     energy: EnergyMemo
+    fallback: EnergyMemo
     temperature: GaugeMemo
     memory: GaugeMemo
     observer: GrowthMemo
@@ -43,7 +45,13 @@ class _RunMemo:
         """The memo of a part, which starts where the part does."""
         start = part.start
         if (part.phase, start) not in self.parts:
-            memos = EnergyMemo(start), GaugeMemo(start), GaugeMemo(start), GrowthMemo(start)
+            memos = (
+                EnergyMemo(start),
+                EnergyMemo(start),
+                GaugeMemo(start),
+                GaugeMemo(start),
+                GrowthMemo(start),
+            )
             self.parts[part.phase, start] = _PartMemo(*memos)
         return self.parts[part.phase, start]
 
@@ -57,6 +65,7 @@ class _Look:
     facts: NodeFacts
     memo: _RunMemo
     channels: EdgeChannels = _NO_CHANNELS  # named where edges are looked at
+    final: bool = False  # what is open will not be filled any more
 
 
 class Evaluator:
@@ -86,18 +95,24 @@ class Evaluator:
     def progress(self, run: Run, now: Stamp, facts: NodeFacts) -> Progress:
         """Settled energy by phase, and the temperatures so far."""
         look = self._look(run, now, facts)
-        settled, phases, temperature = True, dict[str, EnergyFigures](), GaugeFigures()
+        settled, temperature = True, GaugeFigures()
+        phases, fallback = defaultdict[str, EnergyFigures](EnergyFigures), dict[str, EnergyFigures]()
         for part in self._parts(look, partition(run.windows, now)):
             settled &= self._settle(look, part)
-            so_far = phases.get(part.phase, EnergyFigures())
-            phases[part.phase] = so_far + look.memo.of(part).energy.settled
+            memo = look.memo.of(part)
+            phases[part.phase] += memo.energy.settled
+            if facts.fallback is not None:
+                fallback[part.phase] = fallback.get(part.phase, EnergyFigures()) + memo.fallback.settled
             temperature += self._temperature(look, part)
-        return Progress(phases, temperature, settled and not run.is_open)
+        return Progress(phases, temperature, settled and not run.is_open, fallback)
 
-    def figures(self, run: Run, now: Stamp, facts: NodeFacts) -> RunFigures:
-        """Figures of a run as they are now; of one that runs, up to now."""
-        channels = edge_channels(self._history.channels(), facts.power_id, facts.meter)
-        look = replace(self._look(run, now, facts), channels=channels)
+    def figures(self, run: Run, now: Stamp, facts: NodeFacts, *, final: bool = False) -> RunFigures:
+        """Figures of a run as they are now; of one that runs, up to now.
+
+        They are `final` where nothing is waited for any more: the fallback then stands in for what is open.
+        """
+        channels = edge_channels(self._history.channels(), facts.supplies, facts.meters)
+        look = replace(self._look(run, now, facts), channels=channels, final=final)
         pieces = partition(run.windows, now)
         phases: dict[str, Figures] = {}
         whole: Figures | None = None
@@ -118,8 +133,9 @@ class Evaluator:
         return any(_is_from(reading, at) for reading in self._history.readings(MEMORY_CHANNEL, Span(at, at)))
 
     def is_silent(self, boot_id: str, facts: NodeFacts) -> bool:
-        """Whether the primary was never read in a boot: then no gap of it can be filled."""
-        return facts.power_id is None or self._outermost(facts.power_id, Instant(boot_id, 0.0)) is None
+        """Whether a channel of the primary was never read in a boot: then nothing of that boot comes."""
+        first = (self._outermost(supply.channel.id, Instant(boot_id, 0.0)) for supply in facts.supplies)
+        return not facts.supplies or None in first
 
     def last_reading(self, boot_id: str, facts: NodeFacts) -> Instant | None:
         """The last instant of a boot at which the primary, or else the host, was read."""
@@ -133,7 +149,7 @@ class Evaluator:
         return _Look(run, now, facts, memo)
 
     def _hottest_zone(self, at: Instant, facts: NodeFacts) -> Channel | None:
-        zones = preferred_zones(self._history.channels(), facts.meter)
+        zones = preferred_zones(self._history.channels(), facts.meters)
         celsius = {zone: self._value_near(zone.id, at) for zone in zones}
         known = {zone: value for zone, value in celsius.items() if value is not None}
         return max(known, key=known.__getitem__) if known else None
@@ -143,16 +159,16 @@ class Evaluator:
 
     def _settle(self, look: _Look, part: Part) -> bool:
         """Take in the energy of a part that is decided; whether that is all of it."""
-        memo, facts, end = look.memo.of(part).energy, look.facts, part.end
-        if facts.power_id is None:
-            return True
+        memo, end = look.memo.of(part), part.end
         if look.run.is_open and end == look.now.at:
             end = end.plus(-_MARK_LAG_SECONDS)
-        gap = facts.open_gap_since()
-        if gap is not None and gap.boot_id == end.boot_id and gap.boot_seconds < end.boot_seconds:
-            end = gap
-        memo.advance(self._history, facts.power_id, end, facts.timing, decided=part.over)
-        return memo.until == part.end
+        curves = ((memo.energy, look.facts.curve), (memo.fallback, look.facts.fallback_curve))
+        settled = True
+        for energy, curve in curves:
+            if curve is not None:
+                energy.advance(self._history, curve, end, decided=part.over)
+                settled &= energy.until == part.end
+        return settled
 
     def _of_piece(self, look: _Look, piece: Piece) -> Figures:
         """Figures of a piece; what its parts do not cover, the time between boots too, is missing."""
@@ -167,9 +183,12 @@ class Evaluator:
 
     def _of_part(self, look: _Look, part: Part) -> Figures:
         history, facts, memo = self._history, look.facts, look.memo.of(part)
-        energy = EnergyFigures()
-        if facts.power_id is not None:
-            energy = memo.energy.up_to(history, facts.power_id, part.end, facts.timing)
+        decided = part.over or look.final
+        curves = ((memo.energy, facts.curve), (memo.fallback, facts.fallback_curve))
+        energy, fallback = (
+            EnergyFigures() if curve is None else of.up_to(history, curve, part.end, decided=decided)
+            for of, curve in curves
+        )
         before, after = self._edges(look, part)
         growth = growth_between(before, after, look.channels)
         memory = memo.memory.up_to(history, MEMORY_CHANNEL, part.end)
@@ -183,6 +202,7 @@ class Evaluator:
             growth.cpu,
             growth.network_bytes,
             memo.observer.up_to(history, OBSERVER_CHANNEL, part.end),
+            fallback,
         )
 
     def _temperature(self, look: _Look, part: Part) -> GaugeFigures:
@@ -199,10 +219,10 @@ class Evaluator:
         return figures if value is None else GaugeFigures(value, value, 1, value)
 
     def _edges(self, look: _Look, part: Part) -> tuple[Edge, Edge]:
-        read, channels, timing, now = look.memo.edges.read, look.channels, look.facts.timing, look.now.at
+        read, channels, now = look.memo.edges.read, look.channels, look.now.at
         return (
-            read(part.start, channels, timing, now, one_sided=part.one_sided_start),
-            read(part.end, channels, timing, now, one_sided=part.one_sided_end),
+            read(part.start, channels, now, one_sided=part.one_sided_start),
+            read(part.end, channels, now, one_sided=part.one_sided_end),
         )
 
     def _parts(self, look: _Look, pieces: tuple[Piece, ...] | list[Piece]) -> Iterator[Part]:
@@ -212,17 +232,28 @@ class Evaluator:
             )
 
     def _reach(self, boot_id: str, facts: NodeFacts) -> BootReach | None:
-        for channel_id in filter(None, (facts.power_id, MEMORY_CHANNEL)):
-            first = self._outermost(channel_id, Instant(boot_id, 0.0))
-            last = self._outermost(channel_id, Instant(boot_id, _BOOT_END_SECONDS))
-            if first and last:
-                return BootReach(first, last)
-        return None
+        """From the first to the last reading of any power channel; of the host, where there is none."""
+        reaches = [
+            reach for supply in facts.every_supply if (reach := self._reach_of(supply.channel.id, boot_id))
+        ]
+        if not reaches:
+            return self._reach_of(MEMORY_CHANNEL, boot_id)
+        first = min((reach.first for reach in reaches), key=_boot_seconds)
+        return BootReach(first, max((reach.last for reach in reaches), key=_boot_seconds))
+
+    def _reach_of(self, channel_id: str, boot_id: str) -> BootReach | None:
+        first = self._outermost(channel_id, Instant(boot_id, 0.0))
+        last = self._outermost(channel_id, Instant(boot_id, _BOOT_END_SECONDS))
+        return BootReach(first, last) if first and last else None
 
     def _outermost(self, channel_id: str, at: Instant) -> Instant | None:
         """The one instant of a boot next to its beginning or end at which a channel was read."""
         found = self._history.readings(channel_id, Span(at, at))
         return next((reading.at for reading in found if reading.at.boot_id == at.boot_id), None)
+
+
+def _boot_seconds(at: Instant) -> float:
+    return at.boot_seconds
 
 
 def _joined(one: Figures | None, later: Figures) -> Figures:

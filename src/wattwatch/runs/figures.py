@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wattwatch.reading import Instant
-from wattwatch.runs.energy import EnergyFigures, Timing
+from wattwatch.reading import Channel, Instant
+from wattwatch.runs.energy import Curve, EnergyFigures, Supply, Timing
 from wattwatch.runs.hosts import CpuUse, GaugeFigures
+from wattwatch.sampling.integrate import UNKNOWN_LIMITS
 from wattwatch.sampling.snapshot import Primary
+from wattwatch.sources.base import CounterLimits
 from wattwatch.store.base import EnergyHistory
 
 
@@ -23,8 +25,12 @@ def _unknown_model() -> str:
     return ""
 
 
-def _no_open_gap() -> Instant | None:
+def _no_open_gap(_: str) -> Instant | None:
     return None
+
+
+def _unknown_limits(_: Channel) -> CounterLimits:
+    return UNKNOWN_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +39,14 @@ class NodeFacts:
 
     node: str
     primary: Primary | None = None
-    interval_seconds: float = 1.0  # of the primary
+    interval_seconds: float = 1.0  # of the primary, the longest of its sources
     gap_seconds: float = 3.0
     meter_model: Callable[[], str] = _unknown_model
     last_commit: Instant | None = None  # of the process before this one
-    open_gap_since: Callable[[], Instant | None] = _no_open_gap  # a stalled meter goes on giving readings
+    open_gap_since: Callable[[str], Instant | None] = _no_open_gap  # by channel; a stalled meter goes on
+    fallback: Primary | None = None
+    intervals: Mapping[str, float] = field(default_factory=dict)  # in seconds, of sources that differ
+    counter_limits: Callable[[Channel], CounterLimits] = _unknown_limits
 
     @property
     def timing(self) -> Timing:
@@ -45,14 +54,39 @@ class NodeFacts:
         return Timing(self.interval_seconds, self.gap_seconds)
 
     @property
-    def power_id(self) -> str | None:
-        """Id of the primary's power channel."""
-        return None if self.primary is None else self.primary.channel_id
+    def supplies(self) -> tuple[Supply, ...]:
+        """The channels of the primary; none where nothing measures power."""
+        return self._supplies(self.primary)
 
     @property
-    def meter(self) -> str:
-        """Name of the primary source, or ""."""
-        return "" if self.primary is None else self.primary.source
+    def every_supply(self) -> tuple[Supply, ...]:
+        """The channels of the primary and the fallback."""
+        return (*self.supplies, *self._supplies(self.fallback))
+
+    @property
+    def curve(self) -> Curve | None:
+        """The energy of the primary."""
+        return Curve(self.supplies) if self.primary else None
+
+    @property
+    def fallback_curve(self) -> Curve | None:
+        """The energy of the fallback where the primary is missing."""
+        if self.primary is None or self.fallback is None:
+            return None
+        return Curve(self._supplies(self.fallback), self.supplies)
+
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """Names of the primary's sources."""
+        return () if self.primary is None else self.primary.sources
+
+    def _supplies(self, of: Primary | None) -> tuple[Supply, ...]:
+        return tuple(self._supply(channel) for channel in of.channels) if of else ()
+
+    def _supply(self, channel: Channel) -> Supply:
+        interval_seconds = self.intervals.get(channel.source, self.interval_seconds)
+        timing = Timing(interval_seconds, self.gap_seconds)
+        return Supply(channel, timing, self.counter_limits, self.open_gap_since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +101,7 @@ class Figures:
     cpu: CpuUse | None = None
     network_bytes: float | None = None
     observer_cpu_seconds: float | None = None
+    fallback: EnergyFigures = field(default_factory=EnergyFigures)  # of the time the primary is missing
 
     def __add__(self, later: "Figures") -> "Figures":
         """Both together; unknown and known is unknown. The edges add up as well: see `whole`."""
@@ -79,6 +114,7 @@ class Figures:
             None if self.cpu is None or later.cpu is None else self.cpu + later.cpu,
             _sum(self.network_bytes, later.network_bytes),
             _sum(self.observer_cpu_seconds, later.observer_cpu_seconds),
+            self.fallback + later.fallback,
         )
 
 
@@ -98,6 +134,7 @@ class Progress:
     phases: Mapping[str, EnergyFigures]
     temperature: GaugeFigures
     settled: bool  # up to the end of the run
+    fallback_phases: Mapping[str, EnergyFigures] = field(default_factory=dict)
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

@@ -1,6 +1,6 @@
 """What the machine did in an interval beside drawing power: gauges and counters of its channels. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,12 +119,12 @@ def cpu_use(seconds_by_mode: Mapping[str, float]) -> CpuUse | None:
     return CpuUse(busy_seconds, all_seconds)
 
 
-def preferred_zones(channels: Iterable[Channel], meter: str) -> tuple[Channel, ...]:
-    """Temperature channels that may stand for the CPU: those named so, else all but the meter's own."""
+def preferred_zones(channels: Iterable[Channel], meters: Collection[str]) -> tuple[Channel, ...]:
+    """Temperature channels that may stand for the CPU: those named so, else all but the meters' own."""
     zones = [
         channel
         for channel in channels
-        if channel.quantity == "temperature_celsius" and channel.source != meter
+        if channel.quantity == "temperature_celsius" and channel.source not in meters
     ]
     named = [channel for channel in zones if any(word in channel.zone.lower() for word in _CPU_ZONES)]
     return tuple(sorted(named or zones, key=lambda channel: channel.id))

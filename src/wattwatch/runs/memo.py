@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wattwatch.reading import Instant, Reading
-from wattwatch.runs.energy import EnergyFigures, Timing, settled_energy, window_energy
+from wattwatch.runs.energy import Curve, EnergyFigures, settled_energy, window_energy
 from wattwatch.runs.hosts import GaugeFigures, counter_growth, gauge_figures
 from wattwatch.store.base import EnergyHistory, Span
 
@@ -27,32 +27,30 @@ def slices(start: Instant, end: Instant) -> Iterator[Span]:
 
 @dataclass(slots=True)
 class EnergyMemo:
-    """Energy of a power channel from a start on, settled up to `until`."""
+    """Energy of a curve from a start on, settled up to `until`."""
 
     until: Instant
     settled: EnergyFigures = field(default_factory=EnergyFigures)
 
-    def advance(
-        self, history: EnergyHistory, channel_id: str, end: Instant, timing: Timing, *, decided: bool = False
-    ) -> None:
+    def advance(self, history: EnergyHistory, curve: Curve, end: Instant, *, decided: bool = False) -> None:
         """Take in what is settled before `end`; all of it, if it is `decided` that open gaps stay open."""
         if decided:
-            self.settled = self.up_to(history, channel_id, end, timing)
+            self.settled = self.up_to(history, curve, end, decided=True)
             self.until = end
         for span in slices(self.until, end):
-            readings, gaps = history.readings(channel_id, span), history.gaps(channel_id, span)
-            progress = settled_energy(readings, gaps, span.start, span.end, timing)
+            progress = settled_energy(curve.look(history, span), span.start, span.end)
             self.settled += progress.figures
             self.until = progress.settled_until
             if self.until != span.end:
                 return
 
-    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant, timing: Timing) -> EnergyFigures:
+    def up_to(
+        self, history: EnergyHistory, curve: Curve, end: Instant, *, decided: bool = False
+    ) -> EnergyFigures:
         """Figures to `end`, with what is still open as missing; nothing of that is remembered."""
         figures = self.settled
         for span in slices(self.until, end):
-            readings, gaps = history.readings(channel_id, span), history.gaps(channel_id, span)
-            figures += window_energy(readings, gaps, span.start, span.end, timing)
+            figures += window_energy(curve.look(history, span, decided=decided), span.start, span.end)
         return figures
 
 

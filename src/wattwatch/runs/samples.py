@@ -29,8 +29,9 @@ def progress_samples(run: Run, progress: Progress, facts: NodeFacts) -> Iterator
     if facts.primary is None:
         return
     for phase, energy in progress.phases.items():
-        labels = (run.run_id, phase, facts.primary.scope.value, facts.primary.quality.value)
+        labels = (run.run_id, phase, *facts.primary.labels)
         yield Sample(RUN_GROSS_ENERGY, labels, energy.joules)
+    yield from _fallback_energy(run.run_id, progress, facts)
     whole = sum(progress.phases.values(), EnergyFigures())
     yield from _seconds(run.run_id, whole.sampled_seconds, whole.recovered_seconds, whole.missing_seconds)
     if whole.peak_watts is not None:
@@ -44,6 +45,9 @@ def final_samples(run: Run, document: Mapping[str, Any]) -> Iterator[Sample]:
         if phase["source"] is not None:
             labels = (run.run_id, phase["phase"], phase["scope"], phase["quality"])
             yield Sample(RUN_GROSS_ENERGY, labels, phase["energy_joules"] or 0.0)
+        for part in phase.get("parts", [])[1:]:
+            labels = (run.run_id, phase["phase"], part["scope"], part["quality"])
+            yield Sample(RUN_GROSS_ENERGY, labels, part["energy_joules"])
     for node in document["nodes"]:
         degrees = node["temperature_celsius"] or {}
         yield from _temperature(run.run_id, degrees.get("start"), degrees.get("mean"), degrees.get("max"))
@@ -53,6 +57,13 @@ def final_samples(run: Run, document: Mapping[str, Any]) -> Iterator[Sample]:
             )
         if node["peak_power_watts"] is not None:
             yield Sample(RUN_PEAK_POWER, (run.run_id,), node["peak_power_watts"])
+
+
+def _fallback_energy(run_id: str, progress: Progress, facts: NodeFacts) -> Iterator[Sample]:
+    """What the fallback counted while the primary was missing, under its own labels."""
+    for phase, energy in progress.fallback_phases.items():
+        if facts.fallback is not None and energy.covered_seconds:
+            yield Sample(RUN_GROSS_ENERGY, (run_id, phase, *facts.fallback.labels), energy.joules)
 
 
 def _names(run: Run) -> Iterator[Sample]:

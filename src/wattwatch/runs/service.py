@@ -308,7 +308,8 @@ class RunService:
         return document
 
     def _document(self, run: Run, now: Stamp, completeness: Completeness) -> dict[str, Any]:
-        figures = self._evaluator.figures(run, now, self._facts)
+        final = completeness is Completeness.FINAL
+        figures = self._evaluator.figures(run, now, self._facts, final=final)
         utc = self._evaluator.utc_seconds
         times = RunTimes(
             utc(run.start),

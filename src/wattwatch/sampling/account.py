@@ -11,20 +11,13 @@ from wattwatch import metrics
 from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.metrics import MetricSpec, SeriesKey
 from wattwatch.reading import Batch, Channel, EnergyRecord, Instant, Kind, Reading
+from wattwatch.sampling.combine import stretch_of
 from wattwatch.sampling.counters import Counters
-from wattwatch.sampling.integrate import (
-    Accumulator,
-    CounterIntegrator,
-    CounterPoint,
-    Event,
-    PowerIntegrator,
-    PowerPoint,
-    PowerState,
-)
+from wattwatch.sampling.energy_channels import EnergyChannels, Taken
+from wattwatch.sampling.node_energy import NodeEnergy, Past
 from wattwatch.sampling.snapshot import Primary, SourceHealth, SourceStatus
-from wattwatch.sources.base import SourceDescription
+from wattwatch.sources.base import CounterLimits, SourceDescription
 
-_INTERVALS_PER_GAP: Final = 3  # a step longer than this many intervals is a gap, if also over gap_seconds
 _DISAGREEMENT_FROM_JOULES: Final = 500.0  # below, the whole milliwatt hours of the meter dominate
 
 TOTALS: Final[dict[str, tuple[MetricSpec, str]]] = {
@@ -67,11 +60,6 @@ class Accepted:
     gaps: tuple[EnergyRecord, ...] = ()
 
 
-def gap_limit_seconds(gap_seconds: float, interval_seconds: float) -> float:
-    """The longest step that is still sampled: `gap_seconds`, or three intervals of a slow source."""
-    return max(gap_seconds, _INTERVALS_PER_GAP * interval_seconds)
-
-
 class Account:
     """Everything that is counted on a node, channel by channel."""
 
@@ -81,43 +69,69 @@ class Account:
         descriptions: Iterable[SourceDescription],
         *,
         primary: Primary | None,
+        fallback: Primary | None = None,
         gap_seconds: float,
     ) -> None:
         self.counters = counters
         self.primary = primary
+        self.fallback = fallback
+        self._node = NodeEnergy(counters, primary, fallback)
         self._gap_seconds = gap_seconds
         self._status = {d.name: SourceStatus(d) for d in descriptions}
-        self._power: dict[Channel, PowerState] = {}
-        self._energy_counters: dict[Channel, CounterPoint] = {}
+        self._channels = EnergyChannels()
+        self._channels.know(status.description for status in self._status.values())
+        self.described = 0  # how often a source told of other channels than before it was read
         self._totals: dict[Channel, float] = {}
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._agreement: dict[str, _Agreement] = {}
         self._observer: tuple[float, float, float] | None = None
 
     def restore(
-        self, last_batches: Mapping[str, Batch], covered_until: Mapping[Channel, Instant] | None = None
+        self,
+        last_batches: Mapping[str, Batch],
+        covered_until: Mapping[Channel, Instant] | None = None,
+        past: Past = lambda *_: (),
     ) -> None:
-        """Go on from the last batches of this boot; `covered_until` is the end of later refused gaps."""
+        """Go on from the last batches of this boot; `covered_until` is the end of later refused gaps.
+
+        `past` is asked for what had waited in this process's predecessor for the other channels of a sum.
+        """
         for batch in last_batches.values():
-            accumulator = _accumulator(batch)
-            for reading in batch.readings:
-                self._restore_reading(reading, accumulator, (covered_until or {}).get(reading.channel))
+            self._channels.restore(batch, dict(covered_until or {}))
+            totals = (r for r in batch.readings if r.channel.kind is Kind.COUNTER)
+            self._totals |= {r.channel: r.value for r in totals if not r.channel.measures_energy}
+        known_until = self._channels.known_until()
+        self._node = NodeEnergy(self.counters, self.primary, self.fallback, known_until)
+        self._node.restore(past)
 
     def reconfigure(
-        self, descriptions: Iterable[SourceDescription], *, primary: Primary | None, gap_seconds: float
+        self,
+        descriptions: Iterable[SourceDescription],
+        *,
+        primary: Primary | None,
+        fallback: Primary | None = None,
+        gap_seconds: float,
+        past: Past = lambda *_: (),
     ) -> None:
-        """Go on with other sources, or another primary: what is counted stays."""
+        """Go on with other sources, or another primary: what is counted stays, nothing is counted twice.
+
+        A new primary begins where the old one was counted to; `past` is asked for what is known of it since.
+        Only the committing thread may call this.
+        """
         known = {d.name: d for d in descriptions}
         self._status = {
             name: replace(self._status.get(name, SourceStatus(d)), description=d) for name, d in known.items()
         }
-        self._power = {c: state for c, state in self._power.items() if c.source in known}
-        self._energy_counters = {c: p for c, p in self._energy_counters.items() if c.source in known}
+        self._channels.keep_only(known)
+        self._channels.know(known.values())
+        self._totals = {c: total for c, total in self._totals.items() if c.source in known}
         self._readings = {name: r for name, r in self._readings.items() if name in known}
-        if primary != self.primary:
-            self._observer = None  # the joules of another primary are no start for its share
-        self.primary = primary
+        self._agreement = {name: a for name, a in self._agreement.items() if name in known}
         self._gap_seconds = gap_seconds
+        if (primary, fallback) != (self.primary, self.fallback):
+            self.primary, self.fallback, self._observer = primary, fallback, None
+            self._node = NodeEnergy(self.counters, primary, fallback, self._channels.known_until())
+            self._node.restore(past)
 
     def accept(self, outcome: ReadOutcome) -> Accepted:
         """Count a batch: energy, totals, events, health."""
@@ -127,7 +141,7 @@ class Account:
         self.counters.observe(metrics.TICK_LATENESS, (), outcome.lateness_seconds)
         was_stalled = self._status_of(outcome.description).health.state == "stalled"
         gaps = tuple(self._integrate_all(outcome))
-        stalled = any(self._is_stalled(r.channel) for r in batch.readings)
+        stalled = self._channels.is_stalled(r.channel for r in batch.readings)
         self._readings[name] = () if stalled else batch.readings
         self._set_health(outcome.description, _health_of(batch, stalled=stalled))
         if name == SELF_SOURCE:
@@ -141,6 +155,7 @@ class Account:
         self.counters.add(metrics.SOURCE_READ_FAILURES, (name, reason), 1)
         health = self._status_of(failure.description).health
         self._readings.pop(name, None)
+        self._channels.lose(name)
         self._set_health(
             failure.description,
             replace(
@@ -154,14 +169,11 @@ class Account:
 
     def expire(self, now: Instant) -> tuple[EnergyRecord, ...]:
         """Refuse gaps that are too old to be filled; their time becomes missing."""
-        refused = []
-        for channel, state in self._power.items():
-            step = PowerIntegrator(channel, self._gap_seconds).expire(state, now)
-            self._power[channel] = step.state
-            if step.record is not None:
-                self._count(step.record)
-                refused.append(step.record)
-        return tuple(refused)
+        refused = tuple(self._channels.expire(now, self._gap_seconds))
+        for record in refused:
+            self._count(record)
+        self._node.expire(now)
+        return refused
 
     def sources(self) -> tuple[SourceStatus, ...]:
         """Every source and how it is."""
@@ -172,20 +184,20 @@ class Account:
         return {r.channel.id: r for readings in self._readings.values() for r in readings}
 
     def meter_model(self, source: str) -> str:
-        """The model that a meter says it is; "" for other sources, or before it was read."""
-        models = (
-            state.last.accumulator.identity.model
-            for channel, state in list(self._power.items())
-            if channel.source == source and state.last.accumulator is not None
-        )
-        return next(models, "")
+        """The model that a meter says it is; "" for other sources, or before it was read. From any thread."""
+        return self._channels.meter_model(source)
 
-    def stalled_since(self) -> Instant | None:
-        """Since when the primary is stalled; None while it is not. May be asked from any thread."""
-        for channel, state in list(self._power.items()):
-            if self.primary is not None and channel.id == self.primary.channel_id and state.stalled:
-                return state.covered_until
-        return None
+    def stalled_since(self, channel_id: str) -> Instant | None:
+        """Since when a power channel is stalled; None while it is not. May be asked from any thread."""
+        return self._channels.stalled_since(channel_id)
+
+    def counter_limits(self, channel: Channel) -> CounterLimits:
+        """Where an energy counter wraps, as its source last said. May be asked from any thread."""
+        return self._channels.limits(channel)
+
+    def gauges(self) -> dict[SeriesKey, float]:
+        """What is computed, not read: the power of counters, and how far a meter is off its own count."""
+        return self._channels.step_watts() | self.disagreement_ratios()
 
     def disagreement_ratios(self) -> dict[SeriesKey, float]:
         """Own integral over the meter's accumulator, minus 1, by source, once it means something."""
@@ -195,58 +207,21 @@ class Account:
             if agreement.accumulator_joules > _DISAGREEMENT_FROM_JOULES
         }
 
-    def _restore_reading(
-        self, reading: Reading, accumulator: Accumulator | None, covered_until: Instant | None
-    ) -> None:
-        channel = reading.channel
-        if channel.kind is Kind.POWER:
-            point = PowerPoint(reading.at, reading.value, accumulator)
-            self._power[channel] = PowerState(point, covered_until or reading.at)
-        elif channel.measures_energy:
-            self._energy_counters[channel] = CounterPoint(reading.at, reading.value)
-        elif channel.kind is Kind.COUNTER:
-            self._totals[channel] = reading.value
-
     def _integrate_all(self, outcome: ReadOutcome) -> Iterable[EnergyRecord]:
-        accumulator = _accumulator(outcome.batch)
+        """Count the readings; the gaps that they closed."""
         for reading in outcome.batch.readings:
-            if reading.channel.kind is Kind.POWER:
-                record = self._integrate_power(reading, outcome.description, accumulator)
-            elif reading.channel.measures_energy:
-                record = self._integrate_counter(reading, outcome.description)
-            else:
-                record = None
-                if reading.channel.kind is Kind.COUNTER:
-                    self._count_total(reading)
+            if reading.channel.kind is Kind.COUNTER and not reading.channel.measures_energy:
+                self._count_total(reading)
+        for taken in self._channels.take(outcome.batch, outcome.description, self._gap_seconds):
+            record = taken.record
+            self._show_channel(taken.channel)
+            for event in taken.events:
+                self.counters.add(metrics.SOURCE_EVENTS, (taken.channel.source, event.value), 1)
             if record is not None:
+                self._compare(taken, record)
                 self._count(record)
                 if not record.sampled_seconds:
                     yield record
-
-    def _integrate_power(
-        self, reading: Reading, description: SourceDescription, accumulator: Accumulator | None
-    ) -> EnergyRecord | None:
-        channel = reading.channel
-        limit_seconds = gap_limit_seconds(self._gap_seconds, description.interval_seconds)
-        before = self._power.get(channel)
-        point = PowerPoint(reading.at, reading.value, accumulator)
-        step = PowerIntegrator(channel, limit_seconds).step(before, point)
-        self._power[channel] = step.state
-        self._show_channel(channel)
-        for event in step.events:
-            self.counters.add(metrics.SOURCE_EVENTS, (channel.source, event.value), 1)
-        if before is not None:
-            self._compare(before.last, point, step.record, step.events)
-        return step.record
-
-    def _integrate_counter(self, reading: Reading, description: SourceDescription) -> EnergyRecord | None:
-        channel = reading.channel
-        limits = dict(description.counter_limits).get(channel)
-        integrator = CounterIntegrator(channel) if limits is None else CounterIntegrator(channel, limits)
-        step = integrator.step(self._energy_counters.get(channel), CounterPoint(reading.at, reading.value))
-        self._energy_counters[channel] = step.state
-        self._show_channel(channel)
-        return step.record
 
     def _count_total(self, reading: Reading) -> None:
         if reading.channel.source == SELF_SOURCE:
@@ -272,42 +247,35 @@ class Account:
         )
         if self.primary is None:
             return
-        node = (self.primary.scope.value, self.primary.quality.value)
-        now = (own_seconds, busy_seconds, self.counters.value(metrics.NODE_ENERGY, node) or 0.0)
+        now = (own_seconds, busy_seconds, self._node.joules)
         before, self._observer = self._observer, now
         self.counters.add(metrics.SELF_ENERGY, (), 0 if before is None else _share_joules(before, now))
 
     def _show_channel(self, channel: Channel) -> None:
         """Make the counters of an energy channel appear at 0, before their first increase."""
-        self.counters.add(metrics.ENERGY, _energy_labels(channel), 0)
+        self.counters.add(metrics.ENERGY, channel.energy_labels, 0)
         for state in ("sampled", "recovered", "missing"):
             self.counters.add(metrics.ENERGY_SECONDS, (channel.source, channel.zone, state), 0)
         self.counters.add(metrics.ENERGY_RECOVERED, (channel.source, channel.zone), 0)
-        if self.primary is not None and channel.id == self.primary.channel_id:
-            self.counters.add(metrics.NODE_ENERGY, (channel.scope.value, channel.quality.value), 0)
+        self._node.see(channel)
 
     def _count(self, record: EnergyRecord) -> None:
         channel, add = record.channel, self.counters.add
-        add(metrics.ENERGY, _energy_labels(channel), record.joules)
+        add(metrics.ENERGY, channel.energy_labels, record.joules)
         zone = (channel.source, channel.zone)
         add(metrics.ENERGY_SECONDS, (*zone, "sampled"), record.sampled_seconds)
         add(metrics.ENERGY_SECONDS, (*zone, "recovered"), record.recovered_seconds)
         add(metrics.ENERGY_SECONDS, (*zone, "missing"), record.missing_seconds)
         if record.recovered_seconds:
             add(metrics.ENERGY_RECOVERED, zone, record.joules)
-        if self.primary is not None and channel.id == self.primary.channel_id:
-            add(metrics.NODE_ENERGY, (channel.scope.value, channel.quality.value), record.joules)
+        self._node.add(channel, stretch_of(record))
 
-    def _compare(
-        self,
-        last: PowerPoint,
-        point: PowerPoint,
-        record: EnergyRecord | None,
-        events: tuple[Event, ...],
-    ) -> None:
+    def _compare(self, taken: Taken, record: EnergyRecord) -> None:
         """Add a sampled step to the comparison of own integral and accumulator."""
-        old, new = last.accumulator, point.accumulator
-        if record is None or not record.sampled_seconds or events or old is None or new is None:
+        if taken.points is None or not record.sampled_seconds or taken.events:
+            return
+        old, new = (point.accumulator for point in taken.points)
+        if old is None or new is None:
             return
         agreement = self._agreement.get(record.channel.source, _Agreement())
         self._agreement[record.channel.source] = _Agreement(
@@ -315,14 +283,11 @@ class Account:
             agreement.accumulator_joules + new.joules - old.joules,
         )
 
-    def _is_stalled(self, channel: Channel) -> bool:
-        state = self._power.get(channel)
-        return state is not None and state.stalled
-
     def _status_of(self, description: SourceDescription) -> SourceStatus:
         return self._status.setdefault(description.name, SourceStatus(description))
 
     def _set_health(self, description: SourceDescription, health: SourceHealth) -> None:
+        self.described += self._status[description.name].description.channels != description.channels
         self._status[description.name] = SourceStatus(description, health)
 
 
@@ -348,10 +313,6 @@ def _share_joules(before: tuple[float, float, float], now: tuple[float, float, f
     return max(0.0, joules) * min(1.0, own_seconds / busy_seconds)
 
 
-def _energy_labels(channel: Channel) -> tuple[str, ...]:
-    return (channel.source, channel.zone, channel.scope.value, channel.quality.value)
-
-
 def _health_of(batch: Batch, *, stalled: bool) -> SourceHealth:
     if stalled:
         return SourceHealth(
@@ -361,15 +322,3 @@ def _health_of(batch: Batch, *, stalled: bool) -> SourceHealth:
             last_error="the meter repeats the same frame although its accumulator should have moved",
         )
     return SourceHealth(up=True, state="up", last_success=batch.at)
-
-
-def _accumulator(batch: Batch) -> Accumulator | None:
-    """The selected group's counters of a meter's batch; None for other sources."""
-    if batch.identity is None:
-        return None
-    zone = f"group-{batch.identity.group}"
-    values = {r.channel.quantity: r.value for r in batch.readings if r.channel.zone == zone}
-    if not {"energy_joules", "charge_coulombs"} <= values.keys():
-        return None
-    displayed = tuple(r.value for r in batch.readings)
-    return Accumulator(batch.identity, values["energy_joules"], values["charge_coulombs"], displayed)

@@ -6,7 +6,7 @@ nor coverage, wraps are undone, resets never become energy, gaps are filled from
 accumulator only where nothing speaks against it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
@@ -24,6 +24,9 @@ STALL_JOULES: Final = 3 * JOULES_PER_MILLIWATT_HOUR * 1.05
 """A live accumulator would have moved after 3 mWh + 5 %."""
 
 REFUSED_STEP_SECONDS: Final = 60.0
+UNKNOWN_LIMITS: Final = CounterLimits(0.0, float("inf"))
+"""Of a counter of which nothing is known: any growth is energy, any fall is a reset."""
+
 _ZERO_FILL_WATTS: Final = 1.0
 
 State = TypeVar("State")
@@ -81,6 +84,19 @@ class CounterPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class CounterState:
+    """What has to be known of a counter's past; the time after `covered_until` is an open gap."""
+
+    last: CounterPoint
+    covered_until: Instant  # later than `last.at` only where an open gap was refused
+
+    @property
+    def refused(self) -> bool:
+        """Whether the open gap was given up: part of it already counts as missing."""
+        return self.covered_until != self.last.at
+
+
+@dataclass(frozen=True, slots=True)
 class Step(Generic[State]):
     """What follows from one more point."""
 
@@ -127,7 +143,7 @@ class PowerIntegrator:
         self, state: PowerState, point: PowerPoint, elapsed_seconds: float, events: tuple[Event, ...]
     ) -> Step[PowerState]:
         last = state.last
-        joules = (last.watts + point.watts) / 2 * elapsed_seconds
+        joules = trapezoid_joules(elapsed_seconds, last.watts, point.watts)
         record = EnergyRecord(self.channel, last.at, point.at, joules, sampled_seconds=elapsed_seconds)
         unchanged_joules = state.unchanged_joules + joules if _displays_the_same(last, point) else 0.0
         stalled = unchanged_joules > STALL_JOULES
@@ -199,31 +215,63 @@ class CounterIntegrator:
     """Differences of an energy counter, with wraps undone and resets recognised."""
 
     channel: Channel
-    limits: CounterLimits = field(default_factory=lambda: CounterLimits(0.0, float("inf")))
+    limits: CounterLimits = UNKNOWN_LIMITS
 
-    def step(self, last: CounterPoint | None, point: CounterPoint) -> Step[CounterPoint]:
+    def step(self, state: CounterState | None, point: CounterPoint) -> Step[CounterState]:
         """The new state and the energy since the last point.
 
         The time is missing if the difference cannot be trusted: after a reset, or where the counter may
-        have wrapped more than once.
+        have wrapped more than once; or if it was given up before.
         """
-        if last is None or last.at.boot_id != point.at.boot_id:
-            return Step(point)
-        seconds = point.at.boot_seconds - last.at.boot_seconds
+        if state is None or state.last.at.boot_id != point.at.boot_id:
+            return Step(CounterState(point, point.at))
+        last, seconds = state.last, point.at.boot_seconds - state.last.at.boot_seconds
         if seconds <= 0:
-            return Step(last)
-        joules = self._difference_joules(last, point, seconds)
+            return Step(state)
+        joules = None if state.refused else difference_joules(seconds, last.joules, point.joules, self.limits)
+        new = CounterState(point, point.at)
         if joules is None:
-            return Step(point, EnergyRecord(self.channel, last.at, point.at, 0.0, missing_seconds=seconds))
-        return Step(point, EnergyRecord(self.channel, last.at, point.at, joules, sampled_seconds=seconds))
+            return Step(new, self._missing(state.covered_until, point.at))
+        return Step(new, EnergyRecord(self.channel, last.at, point.at, joules, sampled_seconds=seconds))
 
-    def _difference_joules(self, last: CounterPoint, point: CounterPoint, seconds: float) -> float | None:
-        most_joules, range_joules = self.limits.max_watts * seconds, self.limits.range_joules
-        if range_joules > 0 and most_joules >= range_joules / 2:
+    def expire(self, state: CounterState, now: Instant) -> Step[CounterState]:
+        """Give up an open gap after which no difference could be trusted, or that is an hour old."""
+        start = state.covered_until
+        if start.boot_id != now.boot_id:
+            return Step(state)
+        wait_seconds = REFUSED_STEP_SECONDS if state.refused else trusted_seconds(self.limits)
+        if now.boot_seconds - start.boot_seconds <= wait_seconds:
+            return Step(state)
+        return Step(replace(state, covered_until=now), self._missing(start, now))
+
+    def _missing(self, start: Instant, end: Instant) -> EnergyRecord:
+        seconds = end.boot_seconds - start.boot_seconds
+        return EnergyRecord(self.channel, start, end, 0.0, missing_seconds=seconds)
+
+
+def trusted_seconds(limits: CounterLimits) -> float:
+    """The longest step whose difference may be energy: at most half the range at full power, or an hour."""
+    if limits.range_joules <= 0 or limits.max_watts <= 0:
+        return LONGEST_FILL_SECONDS
+    return min(LONGEST_FILL_SECONDS, limits.range_joules / 2 / limits.max_watts)
+
+
+def difference_joules(seconds: float, before: float, after: float, limits: CounterLimits) -> float | None:
+    """What a counter grew by from one reading to another of the same boot, a wrap undone.
+
+    None where that cannot be known: the counter was reset, or may have wrapped more than once.
+    """
+    most_joules, range_joules = limits.max_watts * seconds, limits.range_joules
+    if range_joules > 0 and most_joules >= range_joules / 2:
+        return None
+    joules = after - before
+    if joules < 0:
+        if range_joules <= 0:  # without a known range a fall can only be called a reset
             return None
-        joules = point.joules - last.joules
-        if joules < 0:
-            if range_joules <= 0:  # without a known range a fall can only be called a reset
-                return None
-            joules += range_joules
-        return joules if 0 <= joules <= most_joules else None
+        joules += range_joules
+    return joules if 0 <= joules <= most_joules else None
+
+
+def trapezoid_joules(seconds: float, before_watts: float, after_watts: float) -> float:
+    """Energy between two readings of power; what flows backwards (a battery that is charged) is none."""
+    return (max(0.0, before_watts) + max(0.0, after_watts)) / 2 * seconds

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
+from wattwatch import metrics
 from wattwatch.clock import WallOffset
 from wattwatch.metrics import SeriesKey
-from wattwatch.reading import Instant, Quality, Reading, Scope
+from wattwatch.reading import Channel, Instant, Kind, Quality, Reading, Scope, worst_quality
 from wattwatch.sources.base import SourceDescription
 
 
@@ -33,12 +35,42 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The power channel that stands for the node."""
+    """What stands for the node: one energy channel, or several disjoint ones that are summed."""
 
-    source: str
-    channel_id: str
+    channels: tuple[Channel, ...]
     scope: Scope
-    quality: Quality
+    quality: Quality  # the worst of all
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources, each once."""
+        return tuple(dict.fromkeys(channel.source for channel in self.channels))
+
+    @property
+    def source(self) -> str:
+        """Names of the sources, joined by `+`."""
+        return "+".join(self.sources)
+
+    @property
+    def channel_ids(self) -> tuple[str, ...]:
+        """Ids of the channels."""
+        return tuple(channel.id for channel in self.channels)
+
+    @property
+    def channel_id(self) -> str:
+        """Ids of the channels, joined by `+`."""
+        return "+".join(self.channel_ids)
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The labels of its node series: scope and quality."""
+        return self.scope.value, self.quality.value
+
+    @classmethod
+    def of(cls, *channels: Channel, scope: Scope | None = None) -> Self:
+        """The sum of channels; its scope is that of the first, unless given."""
+        quality = worst_quality(channel.quality for channel in channels)
+        return cls(channels, channels[0].scope if scope is None else scope, quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +86,22 @@ class Snapshot:
     primary: Primary | None = None
     simulated: bool = False  # the whole state directory is
     gauges: Mapping[SeriesKey, float] = field(default_factory=dict)  # computed ones, no readings
+    fallback: Primary | None = None
+
+
+def node_power_watts(snapshot: Snapshot, of: Primary | None) -> float | None:
+    """The present power of the primary or the fallback; None unless all of its channels have one now."""
+    up = {status.description.name for status in snapshot.sources if status.health.up}
+    if of is None or not up.issuperset(of.sources):
+        return None
+    watts = [_channel_watts(snapshot, channel) for channel in of.channels]
+    known = [value for value in watts if value is not None]
+    return sum(known) if len(known) == len(watts) else None
+
+
+def _channel_watts(snapshot: Snapshot, channel: Channel) -> float | None:
+    """The last reading of a power channel; of a counter, the mean power of its last step."""
+    if channel.kind is Kind.COUNTER:
+        return snapshot.gauges.get((metrics.POWER.name, channel.energy_labels))
+    reading = snapshot.readings.get(channel.id)
+    return None if reading is None else reading.value

@@ -3,7 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from wattwatch.report.words import Document, bytes_text, energy_text, run_title, state_text, watts_text
+from wattwatch.report.words import (
+    Document,
+    bytes_text,
+    energy_text,
+    parts_text,
+    run_title,
+    state_text,
+    watts_text,
+)
 from wattwatch.units import text_from_joules, text_from_seconds
 
 _LABEL_WIDTH: Final = 12
@@ -60,6 +68,8 @@ def _run_row(document: Document) -> tuple[str, ...]:
 
 def _node_lines(node: Document, document: Document) -> Iterator[tuple[str, str]]:
     yield "energy", f"{energy_text(node)}{_origin(node)}"
+    if parts := parts_text(node):
+        yield "parts", parts
     if node["mean_power_watts"] is not None:
         yield (
             "mean power",
