@@ -44,6 +44,7 @@ UNITS = {
     "rpm",
 }
 MakeSpec = Callable[[Path], SourceSpec]
+NO_METER = "00:00:00:00:00:00"
 
 
 def a_thermal(root: Path) -> ThermalSpec:
@@ -72,6 +73,8 @@ PRESENT: dict[str, MakeSpec] = {
 ABSENT: dict[str, MakeSpec] = {
     "um24c": lambda directory: UmSpec(url=str(directory / "meter")),
     "um24c-tcp": lambda _: UmSpec(url="socket://127.0.0.1:1"),
+    "um24c-rfcomm": lambda _: UmSpec(address=NO_METER, adapter="hci250", transport="rfcomm"),
+    "um24c-bluez": lambda _: UmSpec(address=NO_METER, adapter="hci250", transport="bluez"),
     "thermal": lambda directory: ThermalSpec(root=directory / "sys"),
     "cooling": lambda directory: CoolingSpec(root=directory / "sys"),
     "rapl": lambda directory: PowercapSpec(root=directory / "sys"),
