@@ -64,11 +64,11 @@ class BluetoothLink:
         return str(getattr(self._opens[self._route], "detail", self._route))
 
     def __call__(self) -> Transport:
-        """A connection made anew, by the way that worked last, else by the first that exists here.
+        """A connection made anew, by the first way that exists here; one found not to is never tried again.
 
         Raises SourceUnavailable of the way that exists, SourceUnsupported once none does.
         """
-        for name in self._candidates():
+        for name in [name for name in self._names if name not in self._refusals]:
             try:
                 transport = self._open_by(name)()
             except (SourceUnsupported, MissingExtra) as error:
@@ -81,11 +81,6 @@ class BluetoothLink:
                 self._route = name
                 return transport
         raise SourceUnsupported("; ".join(self._refusals.values()))
-
-    def _candidates(self) -> list[str]:
-        """Ways not ruled out, in order; what has worked is not given up for another."""
-        open_to_use = [name for name in self._names if name not in self._refusals]
-        return [self._route] if self._route in open_to_use else open_to_use
 
     def _may_exist(self, name: str) -> bool:
         return name != "rfcomm" or self._spec.transport != "auto" or has_sockets()
