@@ -6,8 +6,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.fake_nvml import FakeNvml
+from support.lhm_server import lhm_server
 from support.sysfs_tree import build_tree
-from wattwatch.clock import SystemClock
+from support.vcgencmd import FakePi, pi_4, pi_5
+from wattwatch.clock import Clock, SystemClock
 from wattwatch.errors import SourceError
 from wattwatch.metrics import QUANTITY_METRICS
 from wattwatch.reading import Kind
@@ -17,6 +20,9 @@ from wattwatch.sources.base import (
     CoolingSpec,
     HostSpec,
     HwmonSpec,
+    LhmSpec,
+    NvmlSpec,
+    PiSpec,
     PowercapSpec,
     PowerSupplySpec,
     SelfSpec,
@@ -25,6 +31,8 @@ from wattwatch.sources.base import (
     ThermalSpec,
     UmSpec,
 )
+from wattwatch.sources.nvml import NvmlSource
+from wattwatch.sources.nvml_library import has_driver
 from wattwatch.sources.um.simulator_server import SimulatorSettings, make_simulator
 
 UNITS = {
@@ -56,6 +64,14 @@ def a_thermal(root: Path) -> ThermalSpec:
     return ThermalSpec(root=root)
 
 
+def a_pi(made: FakePi, *, board: bool = False) -> PiSpec:
+    return PiSpec(root=made.root, command=str(made.command), board=board)
+
+
+def a_windows_host(directory: Path, *zones: str) -> LhmSpec:
+    return LhmSpec(url=(directory / "lhm-url").read_text(), zones=zones)
+
+
 PRESENT: dict[str, MakeSpec] = {
     "um24c": lambda directory: UmSpec(url=str(directory / "meter"), simulated=True),
     "thermal": a_thermal,
@@ -69,6 +85,11 @@ PRESENT: dict[str, MakeSpec] = {
     "power-supply-poe": lambda directory: PowerSupplySpec(root=build_tree("pi-4-poe", directory)),
     "host": lambda _: HostSpec(),
     "self": lambda _: SelfSpec(),
+    "pi-4": lambda directory: a_pi(pi_4(directory)),
+    "pi-5": lambda directory: a_pi(pi_5(directory), board=True),
+    "nvml": lambda _: NvmlSpec(),
+    "lhm": a_windows_host,
+    "lhm-zones": lambda directory: a_windows_host(directory, "CPU Package", "GPU Package"),
 }
 ABSENT: dict[str, MakeSpec] = {
     "um24c": lambda directory: UmSpec(url=str(directory / "meter")),
@@ -82,7 +103,17 @@ ABSENT: dict[str, MakeSpec] = {
     "hwmon-unplugged": lambda directory: HwmonSpec(root=directory / "sys", devices=("powerz",)),
     "power-supply": lambda directory: PowerSupplySpec(root=directory / "sys"),
     "host": lambda directory: HostSpec(root=directory / "proc"),
+    "pi": lambda directory: PiSpec(root=directory / "sys"),
+    "pi-tool": lambda directory: PiSpec(root=pi_5(directory).root, command=str(directory / "nowhere")),
+    "lhm": lambda _: LhmSpec(url="http://127.0.0.1:1/data.json", zones=("CPU Package",)),
 }
+if not has_driver():
+    ABSENT["nvml"] = lambda _: NvmlSpec()
+
+
+def open_present(spec: SourceSpec, clock: Clock) -> Source:
+    """As open_source, but for what no test machine has."""
+    return NvmlSource(spec, clock, FakeNvml) if isinstance(spec, NvmlSpec) else open_source(spec, clock)
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +126,11 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     clock = SystemClock()
     simulator = make_simulator(SimulatorSettings(profile="constant", pty=tmp_path / "meter"), clock)
     simulator.start()
-    made = open_source(PRESENT[request.param](tmp_path), clock)
-    yield made
-    made.close()
+    with lhm_server() as lhm:
+        (tmp_path / "lhm-url").write_text(lhm.url)
+        made = open_present(PRESENT[request.param](tmp_path), clock)
+        yield made
+        made.close()
     simulator.stop()
 
 

@@ -66,6 +66,22 @@ def test_host_gauges_have_no_source() -> None:
     assert samples_of(metrics.MEMORY_USED, shown) == {(): 1.2e9}
 
 
+def test_the_reasons_of_throttling_are_told_for_now_and_since_boot() -> None:
+    channels = [
+        Channel("pi", zone, quantity, Kind.GAUGE)
+        for zone in ("under-voltage", "throttled")
+        for quantity in ("throttled_now_flag", "throttled_since_boot_flag")
+    ]
+    readings = [Reading(channel, float(index % 3 == 0), NOW) for index, channel in enumerate(channels)]
+    shown = snapshot(readings, sources=(status("pi", "pi", tuple(channels)),), primary=None)
+    assert samples_of(metrics.THROTTLED, shown) == {
+        ("under-voltage", "now"): 1.0,
+        ("under-voltage", "since_boot"): 0.0,
+        ("throttled", "now"): 0.0,
+        ("throttled", "since_boot"): 1.0,
+    }
+
+
 def test_a_degraded_store_and_an_unsynchronised_clock_are_told() -> None:
     shown = replace(snapshot(), wall=replace(snapshot().wall, synchronised=False))
     degraded = replace(STORE, degraded="disk full")

@@ -14,7 +14,8 @@ from wattwatch.config.grammar import Key, Table
 from wattwatch.config.settings import Settings
 from wattwatch.config.values import shown, value_of
 from wattwatch.errors import ConfigError
-from wattwatch.sources.base import SourceSpec, UmSpec
+from wattwatch.sources.base import LhmSpec, SourceSpec, UmSpec
+from wattwatch.sources.lhm_address import lhm_address
 from wattwatch.sources.um.links import LINKS_PER_ADAPTER
 
 _NOT_YET: Final = "not in this version of wattwatch"
@@ -146,6 +147,8 @@ def _source(entry: dict[str, Any], place: _Place, index: int) -> SourceSpec:
     _check_required(entry, table, inside)
     if isinstance(spec, UmSpec):
         _check_meter(spec, inside)
+    if isinstance(spec, LhmSpec):
+        _check_lhm(spec, inside)
     return spec
 
 
@@ -165,6 +168,15 @@ def _check_required(entry: Mapping[str, Any], table: Table, place: _Place) -> No
     for key in table.keys:
         if key.required and not entry.get(key.name):
             raise place.at(key.name).error(f"is missing: {key.help}")
+
+
+def _check_lhm(spec: LhmSpec, place: _Place) -> None:
+    try:
+        lhm_address(spec.url)
+    except ValueError as error:
+        raise place.at("url").error(str(error)) from error
+    if spec.password_file and not spec.user:
+        raise place.at("user").error("is missing, although there is a password_file")
 
 
 def _check_meter(spec: UmSpec, place: _Place) -> None:

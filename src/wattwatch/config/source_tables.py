@@ -97,7 +97,7 @@ POWER_SUPPLY: Final = Table(
 )
 PI: Final = Table(
     "source",
-    "The Raspberry Pi's firmware: throttling, under-voltage; on a Pi 5 also the power rails.",
+    "The Raspberry Pi's firmware: throttling and under-voltage (every 5 s at most), a Pi 5's power rails.",
     PiSpec,
     (
         *_COMMON,
