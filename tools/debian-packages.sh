@@ -6,6 +6,7 @@ set -eu
 needed="
 prometheus          prometheus
 promtool            prometheus
+dbus-daemon         dbus-daemon
 debootstrap         debootstrap
 systemd-nspawn      systemd-container
 qemu-system-x86_64  qemu-system-x86
