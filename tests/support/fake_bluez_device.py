@@ -29,6 +29,8 @@ class Gatt(StrEnum):
     NONE = "none"
     RAW = "raw"  # the command byte alone
     WRAPPED = "wrapped"  # in ten bytes, as the A3-B has it
+    SPLIT = "split"  # notifies on FFE1, is written to FFE2 with acknowledgement
+    ODD = "odd"  # has not the service of a meter
 
 
 @dataclass(frozen=True, slots=True)

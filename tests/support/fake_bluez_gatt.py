@@ -4,11 +4,15 @@ from dbus_fast.message import Message
 from dbus_fast.signature import Variant
 
 from support.fake_bluez_bus import NOTHING, Answer, Interface, Method, ObjectTree
-from support.fake_bluez_device import FFE0_UUID, FFE1_UUID, DeviceSettings, MeterBehind
+from support.fake_bluez_device import FFE0_UUID, FFE1_UUID, DeviceSettings, Gatt, MeterBehind
 
 SERVICE = "org.bluez.GattService1"
 CHARACTERISTIC = "org.bluez.GattCharacteristic1"
+BATTERY_UUID = "0000180f-0000-1000-8000-00805f9b34fb"
+FFE2_UUID = FFE1_UUID.replace("ffe1", "ffe2")
 _NOTIFICATION_BYTES = 20
+_ONE = {"char000f": (FFE1_UUID, ["read", "write", "write-without-response", "notify"])}
+_TWO = {"char000f": (FFE1_UUID, ["notify"]), "char0012": (FFE2_UUID, ["write"])}
 
 
 class GattObjects:
@@ -19,23 +23,18 @@ class GattObjects:
         self._meter = meter
         self._device = settings.path
         self._service = f"{settings.path}/service000e"
-        self._characteristic = f"{self._service}/char000f"
+        self._service_uuid = BATTERY_UUID if settings.gatt == Gatt.ODD else FFE0_UUID
+        self._layout = _TWO if settings.gatt == Gatt.SPLIT else _ONE
+        self._characteristic = f"{self._service}/char000f"  # that notifies
         self._notifying = False
+        self.write_types: list[str] = []
 
     def add(self) -> None:
         """Make them appear."""
         service = {
-            "UUID": Variant("s", FFE0_UUID),
+            "UUID": Variant("s", self._service_uuid),
             "Primary": Variant("b", True),
             "Device": Variant("o", self._device),
-        }
-        characteristic = {
-            "UUID": Variant("s", FFE1_UUID),
-            "Service": Variant("o", self._service),
-            "Flags": Variant("as", ["read", "write", "write-without-response", "notify"]),
-            "Notifying": Variant("b", False),
-            "MTU": Variant("q", 23),
-            "Value": Variant("ay", b""),
         }
         methods: dict[str, Method] = {
             "StartNotify": self._start_notify,
@@ -44,12 +43,24 @@ class GattObjects:
             "ReadValue": self._read_value,
         }
         self._tree.add(self._service, SERVICE, Interface(service))
-        self._tree.add(self._characteristic, CHARACTERISTIC, Interface(characteristic, methods))
+        for name, (uuid, flags) in self._layout.items():
+            characteristic = {
+                "UUID": Variant("s", uuid),
+                "Service": Variant("o", self._service),
+                "Flags": Variant("as", flags),
+                "Notifying": Variant("b", False),
+                "MTU": Variant("q", 23),
+                "Value": Variant("ay", b""),
+            }
+            self._tree.add(
+                f"{self._service}/{name}", CHARACTERISTIC, Interface(characteristic, dict(methods))
+            )
 
     def remove(self) -> None:
         """Make them vanish."""
         self._notifying = False
-        self._tree.remove(self._characteristic)
+        for name in self._layout:
+            self._tree.remove(f"{self._service}/{name}")
         self._tree.remove(self._service)
 
     async def _start_notify(self, call: Message) -> Answer:
@@ -65,6 +76,7 @@ class GattObjects:
         return NOTHING
 
     async def _write_value(self, call: Message) -> Answer:
+        self.write_types.append(str(call.body[1]["type"].value))
         data = self._meter.answer_gatt(bytes(call.body[0]))
         for start in range(0, len(data) if self._notifying else 0, _NOTIFICATION_BYTES):
             piece = data[start : start + _NOTIFICATION_BYTES]
