@@ -81,8 +81,9 @@ class Places:
 
 def all_specs(settings: Settings) -> tuple[SourceSpec, ...]:
     """The configured sources, what discovery adds, and this process itself."""
-    taken = {word for spec in settings.sources for word in (spec.type, spec.name)}
-    found = tuple(spec for spec in _DISCOVERED if taken.isdisjoint((spec.type, spec.name)))
+    # By class: rapl and powercap are two words for one thing, which would else be read twice.
+    taken = {word for spec in settings.sources for word in (type(spec), spec.name)}
+    found = tuple(spec for spec in _DISCOVERED if taken.isdisjoint((type(spec), spec.name)))
     return (*settings.sources, *(found if settings.discover else ()), SelfSpec())
 
 
