@@ -298,6 +298,19 @@ def test_a_policy_that_keeps_us_out_names_the_group(monkeypatch: pytest.MonkeyPa
     assert "usermod -aG bluetooth" in str(refused)
 
 
+def test_a_bus_that_refuses_the_user_names_what_containers_do(
+    bluez: FakeBlueZ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = source_of(bluez.add_device())
+    monkeypatch.setenv("BLEAK_DBUS_AUTH_UID", "54321")  # not who we are
+    refused = refusal(meter)
+    assert refused.reason == "permission"
+    assert "BLEAK_DBUS_AUTH_UID" in str(refused)
+    monkeypatch.delenv("BLEAK_DBUS_AUTH_UID")
+    assert watts(meter.read()) == WATTS
+    meter.close()
+
+
 def test_a_stranger_on_the_bus_cannot_hand_us_a_descriptor(bluez: FakeBlueZ) -> None:
     device = bluez.add_device()
     meter = source_of(device)

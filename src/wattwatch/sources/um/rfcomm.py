@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, Protocol
 
 from wattwatch.clock import Clock
@@ -138,35 +139,32 @@ class RfcommRoute:
     def _connect(self, channel: int) -> socket.socket | None:
         """A connected socket; None if the meter refuses this channel."""
         for tries_left in reversed(range(_BUSY_TRIES)):
-            stream = self._fresh_socket()
             try:
-                self._connect_socket(stream, channel)
+                return self._connect_once(channel)
+            except ConnectionRefusedError:
+                return None
             except OSError as error:
-                stream.close()
-                if error.errno == errno.ECONNREFUSED:
-                    return None
                 if error.errno != errno.EBUSY or not tries_left:
                     spec, place = self._spec, self._place(channel)
                     raise explain_connect(place, spec.address, spec.adapter, error) from error
-            except BaseException:
-                stream.close()
-                raise
-            else:
-                return stream
             self._sleep(_BUSY_PAUSE_SECONDS)
         raise AssertionError(channel)  # the last try returns or raises
+
+    def _connect_once(self, channel: int) -> socket.socket:
+        with ExitStack() as undo:
+            stream = undo.enter_context(self._fresh_socket())
+            stream.settimeout(CONNECT_SECONDS)
+            if self._spec.adapter:
+                stream.bind((self._adapter_address(), 0))
+            stream.connect((self._spec.address, channel))
+            undo.pop_all()
+        return stream
 
     def _fresh_socket(self) -> socket.socket:
         try:
             return self._sockets.rfcomm()
         except OSError as error:
             raise explain_no_socket(error) from error
-
-    def _connect_socket(self, stream: socket.socket, channel: int) -> None:
-        stream.settimeout(CONNECT_SECONDS)
-        if self._spec.adapter:
-            stream.bind((self._adapter_address(), 0))
-        stream.connect((self._spec.address, channel))
 
     def _adapter_address(self) -> str:
         place, adapter = f"{self._spec.address} by rfcomm", self._spec.adapter
