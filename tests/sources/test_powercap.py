@@ -347,3 +347,10 @@ def test_a_fall_of_unknown_range_is_missing_time(laptop: Machine) -> None:
         records.append(step.record and (round(step.record.joules, 6), step.record.missing_seconds))
         clock.advance(1)
     assert records == [None, (9.0, 0.0), (0.0, 1.0), (5.0, 0.0)]
+
+
+def test_counters_that_all_fail_say_how(laptop: Machine) -> None:
+    laptop.kernel.read_errors["energy_uj"] = errno.EIO
+    with pytest.raises(SourceUnavailable, match="energy_uj: EIO") as caught:
+        laptop.source().read()
+    assert caught.value.reason == "io"
