@@ -198,6 +198,20 @@ def test_a_configuration_that_is_wrong_says_where(entry: dict[str, str], cause: 
         settings_from_document({"source": [{"type": "lhm", **entry}]}, "a.toml", {})
 
 
+def test_zones_of_a_configuration_are_any_texts() -> None:
+    entry = {
+        "type": "lhm",
+        "url": "http://h:8085",
+        "zones": ["CPU Package", "Intel(R) Xeon(R) W/Core #1 (SMU)"],
+    }
+    (spec,) = settings_from_document({"source": [entry]}, "a.toml", {}).sources
+    assert isinstance(spec, LhmSpec)
+    assert spec.zones == ("CPU Package", "Intel(R) Xeon(R) W/Core #1 (SMU)")
+    for wrong in ([], "CPU Package", [""], ["CPU Package"] * 2, [7]):
+        with pytest.raises(ConfigError, match=r"source\[0\].zones \('lhm'\): expected "):
+            settings_from_document({"source": [entry | {"zones": wrong}]}, "a.toml", {})
+
+
 @pytest.mark.parametrize("pack", [True, False])
 def test_packed_or_not(pack: bool) -> None:
     with lhm_server(pack=pack) as fake:

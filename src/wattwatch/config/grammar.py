@@ -22,6 +22,7 @@ class ValueType(StrEnum):
     SIZE = "size"
     PATH = "path"
     TEXTS = "list of texts"
+    NAMES = "list of names"
     TEXT_OR_TEXTS = "text or list of texts"
     NAME = "name"  # of a node or source: it becomes a label and a part of channel ids
     ADDRESS = "Bluetooth address"

@@ -25,7 +25,7 @@ _COMMON: Final = (
     Key("type", ValueType.TEXT, "What kind of source it is."),
     Key("name", ValueType.NAME, "Its name in channels and series; no two sources share one."),
     Key("interval", ValueType.DURATION, "Time from read to read.", "interval_seconds", least=0.05, most=HOUR),
-    Key("nodes", ValueType.TEXTS, "What it measures: one node, or several that share it.", rule="this node"),
+    Key("nodes", ValueType.NAMES, "What it measures: one node, or several that share it.", rule="this node"),
     Key("simulated", ValueType.BOOLEAN, "Its values are not real: everything made of them says so."),
     Key(
         "relayed",
@@ -87,7 +87,7 @@ HWMON: Final = Table(
     (
         *_COMMON,
         _SYSFS,
-        Key("devices", ValueType.TEXTS, "Chips to take, by name, such as ina226.", rule="all"),
+        Key("devices", ValueType.NAMES, "Chips to take, by name, such as ina226.", rule="all"),
         _SCOPE,
     ),
     ("hwmon",),

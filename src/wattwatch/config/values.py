@@ -149,6 +149,15 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise _expected('a list of texts such as ["CPU Package"]', value)
+    texts = tuple(_text(item) for item in value)
+    if "" in texts or len(set(texts)) != len(texts):
+        raise _expected("different texts, none of them empty", value)
+    return texts
+
+
 def _name_or_names(value: Any) -> tuple[str, ...]:
     return (_name(value),) if isinstance(value, str) else _names(value)
 
@@ -175,7 +184,8 @@ _MAKERS: Final[dict[ValueType, Callable[[Any], Any]]] = {
     ValueType.DURATION: _duration,
     ValueType.SIZE: _size,
     ValueType.PATH: _path,
-    ValueType.TEXTS: _names,
+    ValueType.TEXTS: _texts,
+    ValueType.NAMES: _names,
     ValueType.TEXT_OR_TEXTS: _name_or_names,
     ValueType.NAME: _name,
     ValueType.ADDRESS: _address,
