@@ -16,7 +16,7 @@ from wattwatch.reading import Channel, Instant
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceStatus
 from wattwatch.web.batches import batches_document
 from wattwatch.web.http import Problem, Request, Response, Route, json_response
-from wattwatch.web.page import page
+from wattwatch.web.page import fragment, page
 from wattwatch.web.paging import query_limit, query_start_end, readings_page
 from wattwatch.web.view import NodeView
 
@@ -29,6 +29,7 @@ def read_routes(node: NodeView) -> list[Route]:
     scrape = _Scrape(node)
     return [
         Route("GET", "/", lambda _: page(node)),
+        Route("GET", "/-/page", lambda _: fragment(node)),
         Route("GET", "/metrics", scrape.answer),
         Route("GET", "/-/healthy", lambda _: Response(b"wattwatch is healthy\n")),
         Route("GET", "/-/ready", lambda _: Response(b"wattwatch is ready\n")),

@@ -8,8 +8,12 @@ from wattwatch.clock import SystemClock
 from wattwatch.exposition.samples import SERIES_LIMIT, Machine
 from wattwatch.metrics import Sample
 from wattwatch.reading import Batch, Instant
+from wattwatch.runs.run import Run
 from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import EnergyHistory, Span, StoreHealth
+
+KnownRun = Callable[[str], Run | None]
+"""The run of an id, or None."""
 
 
 class DatedHistory(EnergyHistory, Protocol):
@@ -39,3 +43,5 @@ class NodeView:
     machine: Machine = field(default_factory=Machine)
     now: Callable[[], Instant] = field(default=SystemClock().now)
     series_limit: int = SERIES_LIMIT
+    known_run: KnownRun = field(default=lambda _: None)
+    gap_seconds: float = 3.0  # a longer step between readings is drawn as a gap
