@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,15 @@ _FLAGS = (
     "--disable-default-apps", "--disable-domain-reliability", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--remote-debugging-pipe",
 )  # fmt: skip
+_LAUNCH = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(text), fcntl.F_DUPFD, 10) for text in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""The browser takes commands at descriptor 3 and answers at 4."""
+
 _PATIENCE_SECONDS = 60.0
 
 
@@ -41,11 +51,10 @@ class Chromium:
         command = [need_chromium(), *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        # The browser takes commands at descriptor 3 and answers at 4.
-        shell = ["sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *command]
+        launch = [sys.executable, "-c", _LAUNCH, str(theirs_in), str(theirs_out), *command]
         self._log = (profile.parent / "chromium.log").open("wb")
         self._process = subprocess.Popen(
-            shell,
+            launch,
             pass_fds=(theirs_in, theirs_out),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
