@@ -1,8 +1,10 @@
 """NVIDIA GPUs, with a library of our own in place of the driver's."""
 
 import logging
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from support.fake_nvml import (
     FakeGpu,
     FakeNvml,
 )
+from support.nvidia_driver import made_up_driver
 from wattwatch.errors import SourceUnavailable, SourceUnsupported
 from wattwatch.reading import EnergyRecord, Instant, Kind, Quality, Scope
 from wattwatch.sampling.integrate import CounterIntegrator, CounterPoint
@@ -259,6 +262,7 @@ def test_the_real_library_has_every_name_and_number_that_is_used() -> None:
 def test_this_machine_says_that_it_has_none_without_importing_pynvml() -> None:
     program = """
 import sys
+from pathlib import Path
 from wattwatch.clock import SystemClock
 from wattwatch.errors import SourceUnsupported
 from wattwatch.sources import open_source
@@ -272,3 +276,51 @@ except SourceUnsupported as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "no NVIDIA driver False\n"
+
+
+def test_the_real_library_reads_a_driver_of_c(tmp_path: Path) -> None:
+    program = """
+from wattwatch.clock import SystemClock
+from wattwatch.sources import open_source
+from wattwatch.sources.base import NvmlSpec
+source = open_source(NvmlSpec(), SystemClock())
+print(source.description.detail)
+for reading in source.read().readings:
+    print(reading.channel.id, reading.channel.kind, reading.value)
+source.close()
+print(len(source.read().readings))
+"""
+    environment = os.environ | made_up_driver(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "gpu-0: Made-up GPU GPU-0; gpu-1: Made-up GPU GPU-1",
+        "gpu/gpu-0/energy_joules counter 5120.0",
+        "gpu/gpu-0/power_watts gauge 41.5",
+        "gpu/gpu-0/temperature_celsius gauge 44.0",
+        "gpu/gpu-1/power_watts power 41.5",
+        "gpu/gpu-1/temperature_celsius gauge 44.0",
+        "5",
+    ]
+
+
+def test_a_driver_of_c_without_the_extra(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+sys.modules["pynvml"] = None  # as if it were not installed
+from wattwatch.clock import SystemClock
+from wattwatch.errors import SourceUnsupported
+from wattwatch.sources import open_source
+from wattwatch.sources.base import NvmlSpec
+try:
+    open_source(NvmlSpec(), SystemClock()).read()
+except SourceUnsupported as error:
+    print(error)
+"""
+    environment = os.environ | made_up_driver(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("pip install 'wattwatch[nvml]'\n")
