@@ -109,6 +109,12 @@ def test_a_good_one_a_bad_one_and_one_that_needs_a_restart(reloaded: Reloaded) -
         reloaded.write(reloaded.good.replace('node = "pi-1"', 'node = "pi-2"\nprimary = "nobody"'))
         reloaded.hang_up(daemon)
         assert "node: from 'pi-1' to 'pi-2' needs a restart" in daemon.text
+        # So is what shows only once the sources are known: nothing of it was begun.
+        reloaded.write(reloaded.good.replace("[server]", 'primary = "host"\n[server]'))
+        reloaded.hang_up(daemon)
+        until(lambda: "primary" in reloaded.ear.values("STATUS")[-1], 5, "the status")
+        assert len([line for line in daemon.lines if "refused" in line]) == 3
+        assert "heat" in reloaded.sources()
         before = reads(reloaded.page())
         until(lambda: reads(reloaded.page()) > before + 3, 20, "more readings")
         page = reloaded.page()
@@ -176,6 +182,17 @@ def test_another_primary_takes_over_without_counting_anything_twice(reloaded: Re
             alone = value(page, "wattwatch_energy_joules_total", source="meter")
             assert value(page, NODE_ENERGY) <= alone + 2.6  # one interval of the other meter at most
             assert daemon.end() == 0
+
+
+def test_the_simulated_meter_of_the_command_line_outlives_a_reload(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.daemon("--simulate", "constant").ready() as daemon:
+        home.config.write_text(home.config.read_text() + "[sampling]\ngap_seconds = 5\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("(sources ended: none; begun: none)")
+        until(lambda: len(home.readings()) > 3, 20, "readings")
+        assert daemon.end() == 0
+    assert "lost" not in daemon.text
 
 
 TERMINAL = """

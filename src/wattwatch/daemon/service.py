@@ -58,12 +58,11 @@ def run_service(place: ConfigPlace, clock: Clock, *, simulate: str | None = None
         undo.callback(node.stop)
         node.start()
         for line in _facts(node, settings):
-            announce(line)
+            _tell(announce, line)
         service = Service(node, load, watch, notifier)
         service.run(bell, ends_with_terminal=ends_with_terminal)
         notifier.stopping()
-        with suppress(OSError):  # the terminal may be gone
-            announce("stopping")
+        _tell(announce, "stopping")
     if broken:
         raise WattwatchError(
             f"thread {broken[0]} ended by a mistake in wattwatch: please report what stands above"
@@ -173,6 +172,12 @@ def _with_meter(place: ConfigPlace, profile: str, clock: Clock, undo: ExitStack)
     return lambda: _adding(place.load(), meter)
 
 
+def _tell(announce: Say, line: str) -> None:
+    """Say a line, if anyone is there to hear it: the terminal may be gone, and measuring goes on."""
+    with suppress(OSError):
+        announce(line)
+
+
 def _stop_on_broken_thread(stopping: Bell) -> list[str]:
     """Names of threads that an unforeseen error ended: better a clean end than figures that stand still."""
     broken: list[str] = []
@@ -223,7 +228,7 @@ def simulated_store(settings: Settings) -> Path:
 def _facts(node: Node, settings: Settings) -> list[str]:
     lines = [f"node {settings.node}, store {node.store_path}, socket {node.socket_path}"]
     if node.address:
-        lines.append(f"ready: http://{node.address}/  (metrics: http://{node.address}/metrics)")
+        lines.append(f"ready: {node.url}/  (metrics: {node.url}/metrics)")
     else:
         lines.append("ready")
     return lines
