@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.clock import FakeClock
@@ -97,6 +97,7 @@ def test_the_group_is_selected_before_it_is_cleared_and_settings_follow() -> Non
     assert steps(Changes(), decode(frame())) == ()
 
 
+@settings(max_examples=60, deadline=None)
 @given(model=st.sampled_from(MODELS), group=st.integers(0, 9), before=st.integers(0, 9))
 def test_any_group_is_reached_from_any_other_on_any_model(model: str, group: int, before: int) -> None:
     bench = Bench(model)
@@ -108,6 +109,7 @@ def test_any_group_is_reached_from_any_other_on_any_model(model: str, group: int
     assert CLEAR not in bench.meter.commands
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     deaf_to=st.integers(0, 1),
@@ -159,6 +161,24 @@ def test_a_group_is_cleared_and_the_others_are_kept(model: str) -> None:
     assert after.groups[1].energy_milliwatt_hours <= 2
     assert after.groups[0].energy_milliwatt_hours >= kept.energy_milliwatt_hours > 50
     assert bench.meter.commands.count(CLEAR) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(watts=st.floats(0.0, 70.0), seconds=st.floats(0.0, 600.0), model=st.sampled_from(MODELS))
+def test_a_group_is_seen_to_be_cleared_at_any_power_and_count(
+    watts: float, seconds: float, model: str
+) -> None:
+    bench = Bench(model, watts=watts)
+    before = bench.count_for(seconds).groups[0]
+    (outcome,) = bench.make(Changes(reset_group=True))
+    assert outcome.verified
+    assert bench.meter.commands == ([CLEAR] if before.energy_milliwatt_hours else [])
+
+
+def test_a_threshold_that_is_no_number_is_refused() -> None:
+    for amperes in (float("nan"), -0.01, 0.31, float("inf")):
+        with pytest.raises(ConfigError, match="expected 0"):
+            Changes(record_threshold_amperes=amperes)
 
 
 def test_nothing_is_cleared_when_somebody_has_pressed_the_button_meanwhile() -> None:

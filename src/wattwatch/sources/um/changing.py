@@ -48,7 +48,7 @@ class MeterHands:
             return Outcome(step.what, before, step.text(self.look()), 1, verified=None)
         for sent in range(1, step.most_sends + 1):
             self._press(step)
-            last = self._changed(step.shows, last)
+            last = self._look_after(step, first, last)
             if step.done(first, last):
                 return Outcome(step.what, before, step.text(last), sent, verified=True)
         raise SourceUnavailable(
@@ -60,11 +60,12 @@ class MeterHands:
         self.send(step.command)
         self.sleep(PACE_SECONDS)
 
-    def _changed(self, shows: Callable[[Frame], object], last: Frame) -> Frame:
-        """The first frame that shows something else, or the last of a few that do not."""
+    def _look_after(self, step: Step, first: Frame, last: Frame) -> Frame:
+        """The first frame in which something was done, or the last of a few in which nothing was."""
+        assert step.shows is not None  # noqa: S101 - asked for by nobody else
         frame = self.look()
         for _ in range(_LOOKS - 1):
-            if shows(frame) != shows(last):
+            if step.done(first, frame) or step.shows(frame) != step.shows(last):
                 break
             self.sleep(PACE_SECONDS)
             frame = self.look()

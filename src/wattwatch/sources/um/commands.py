@@ -11,6 +11,7 @@ from typing import Final
 
 from wattwatch.errors import ConfigError
 from wattwatch.sources.um.protocol import GROUPS, UM24C, Frame, Group, Model
+from wattwatch.units import JOULES_PER_MILLIWATT_HOUR
 
 LOWEST_THRESHOLD_AMPERES: Final = 0.0
 HIGHEST_THRESHOLD_AMPERES: Final = 0.30
@@ -29,8 +30,7 @@ _FIRST_SCREEN_TIMEOUT: Final = 0xE0
 _CENTIAMPERES_PER_AMPERE: Final = 100
 _SENDS: Final = 2  # a byte that the meter has missed is sent once more, where that does no harm
 _GROUP_PRESSES: Final = 2 * GROUPS
-# What may have gathered in a group between its clearing and the frame that is read back.
-_FRESH_COUNTS: Final = 2
+_FRESH_SECONDS: Final = 1.0  # between the clearing of a group and the frame that is read back
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class Changes:
     backlight: int | None = None
     screen_timeout_minutes: int | None = None
     screen: str | None = None  # next, previous, rotate
+
+    def __post_init__(self) -> None:
+        """ConfigError for a threshold that no byte stands for (not a number among them)."""
+        amperes = self.record_threshold_amperes
+        if amperes is not None and not LOWEST_THRESHOLD_AMPERES <= amperes <= HIGHEST_THRESHOLD_AMPERES:
+            raise ConfigError(f"--record-threshold {amperes}: expected 0.00 to 0.30 A")
 
     @property
     def any(self) -> bool:
@@ -59,8 +65,9 @@ class Changes:
 class Step:
     """One change: what to send, how often at most, and how a frame shows that it has been done.
 
-    `shows` is the value in a frame that the command changes, None if no frame tells it. `done` compares the
-    frame before all sending with the one after. `needed` is false where the frame shows it done already.
+    `shows` is a value in a frame that a command changes, so that it need not be waited for any longer; None
+    if no frame tells. `done` compares the frame before all sending with the one after. `needed` is false
+    where the frame shows it done already.
     """
 
     what: str
@@ -136,16 +143,19 @@ def _counts(frame: Frame) -> tuple[int, int]:
     return (group.charge_milliampere_hours, group.energy_milliwatt_hours) if group else (0, 0)
 
 
-def _is_empty(frame: Frame) -> bool:
-    return max(_counts(frame)) <= _FRESH_COUNTS
+def _was_cleared(before: Frame, after: Frame) -> bool:
+    """Whether a count fell, as none does by itself, or was no more than what gathers meanwhile."""
+    fresh = 1 + after.product_watts * _FRESH_SECONDS / JOULES_PER_MILLIWATT_HOUR
+    fell = any(new < old for old, new in zip(_counts(before), _counts(after), strict=True))
+    return fell or max(_counts(before)) <= fresh
 
 
 def _clear(number: int) -> Step:
     return Step(
         f"clear group {number}",
         _CLEAR_GROUP,
-        _is_empty,  # not the counts: these go on by themselves
-        lambda _, after: _is_empty(after) and after.selected_group == number,
+        lambda frame: frame.selected_group,  # not the counts: these go on by themselves
+        lambda before, after: after.selected_group == number and _was_cleared(before, after),
         lambda before: _counts(before) != (0, 0),
         _selected_text,
         only_in_group=number,
