@@ -6,6 +6,7 @@ set -eu
 needed="
 prometheus          prometheus
 promtool            prometheus
+chromium            chromium
 dbus-daemon         dbus-daemon
 debootstrap         debootstrap
 systemd-nspawn      systemd-container

@@ -16,6 +16,7 @@ global: {{scrape_interval: 1s, scrape_timeout: 1s}}
 scrape_configs:
   - job_name: wattwatch
     honor_labels: true
+    {more}
     static_configs:
       - targets: ["127.0.0.1:{port}"]
         labels: {{node: clash}}
@@ -32,13 +33,16 @@ def need_prometheus() -> None:
 
 
 class PrometheusProcess(Worker):
-    """Scrapes 127.0.0.1:`target_port`; `wait_up` until it really does (some 4 s after its start)."""
+    """Scrapes 127.0.0.1:`target_port`; `more` are YAML lines of its job.
 
-    def __init__(self, directory: Path, target_port: int) -> None:
+    `wait_up` until it really does (some 4 s after its start).
+    """
+
+    def __init__(self, directory: Path, target_port: int, more: str = "") -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
         directory.mkdir()
         config = directory / "prometheus.yml"
-        config.write_text(CONFIG.format(port=target_port))
+        config.write_text(CONFIG.format(port=target_port, more=more))
         super().__init__(
             (
                 "prometheus",

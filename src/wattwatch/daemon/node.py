@@ -122,6 +122,11 @@ class Node:
         return "" if self._web is None else self._web.address
 
     @property
+    def url(self) -> str:
+        """Where people look, with http or https; empty without TCP or before `start`."""
+        return "" if self._web is None else self._web.url
+
+    @property
     def last_snapshot(self) -> Snapshot:
         """What was committed last."""
         return self._parts.committer.last_snapshot

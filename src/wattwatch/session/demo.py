@@ -75,7 +75,7 @@ def _start_node(environment: Mapping[str, str], directory: Path, undo: ExitStack
         settings = with_simulated_meter(settings, "host", SystemClock(), undo)
     node = _started(settings, say)
     undo.callback(node.stop)
-    say(f"daemon: http://{node.address}/")
+    say(f"daemon: {node.url}/")
     return node
 
 
@@ -127,4 +127,4 @@ def _measure(node: Node, directory: Path, environment: Mapping[str, str], say: S
         status = subprocess.run(  # noqa: S603 - our own command
             command, env=child_environment, check=False, stdout=subprocess.DEVNULL
         ).returncode
-    return Demo(f"http://{node.address}", report, status)
+    return Demo(node.url, report, status)

@@ -76,6 +76,13 @@ class WebServer:
         return ""
 
     @property
+    def url(self) -> str:
+        """Where people look, such as `http://127.0.0.1:9816`; empty without TCP or before `start`."""
+        secured = self._security.current() if self._security else None
+        scheme = "https" if secured is not None and secured.context is not None else "http"
+        return f"{scheme}://{self.address}" if self.address else ""
+
+    @property
     def port(self) -> int:
         """The TCP port, 0 without TCP or before `start`."""
         return int(self.address.rpartition(":")[2] or 0)
