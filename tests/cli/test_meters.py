@@ -289,3 +289,32 @@ def test_the_example_of_set_works(home: Home, meter: MeterProcess) -> None:
     done = home.run_alone(*example.replace("/dev/rfcomm0", meter.url).split())
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("meters", "--no-scan"), 0, "-> pip install 'wattwatch[bluetooth]'"),
+        (("meters", "pair", METER), 1, "pip install 'wattwatch[bluetooth]'"),
+        (("read", METER, "--transport", "ble"), 1, "pip install 'wattwatch[bluetooth]'"),
+        (("read", "/dev/rfcomm0"), 1, "pip install 'wattwatch[serial]'"),
+    ],
+)
+def test_without_the_extras_it_names_them(
+    home: Home, arguments: tuple[str, ...], status: int, words: str
+) -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['bleak', 'dbus_fast', 'serial'])); "
+        "from wattwatch.cli.main import run; run()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == status
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
