@@ -2,13 +2,16 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from support.clock import FakeClock
+from support.daemon_process import until
 from support.lhm_server import FakeLhm, document, lhm_server
 from wattwatch.clock import SystemClock
 from wattwatch.config.load import settings_from_document
@@ -319,15 +322,37 @@ def test_an_answer_that_takes_too_long() -> None:
     assert "no whole answer from 127.0.0.1:" in str(error)
 
 
+def test_an_answer_that_drips_is_no_answer() -> None:
+    """Every wait is short, but all of them together are not."""
+    with lhm_server(drip_seconds=0.01) as fake:
+        assert refusal(fake, deadline_seconds=0.3).reason == "timeout"
+
+
+def test_encrypted_by_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with lhm_server(context) as fake:
+        assert "CERTIFICATE_VERIFY_FAILED" in str(refusal(fake))
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert source(fake).read().readings
+
+
 def test_closing_from_another_thread_ends_a_read() -> None:
     with lhm_server(pause=threading.Event()) as fake:
         made = source(fake, deadline_seconds=30.0)
-        made._looked = True
-        closer = threading.Timer(0.2, made.close)
+
+        def close_once_asked() -> None:
+            until(lambda: fake.asked, 10, "a request")
+            made.close()
+
+        closer = threading.Thread(target=close_once_asked)
         closer.start()
-        with pytest.raises(SourceUnavailable):
+        with pytest.raises(SourceUnavailable) as caught:
             made.read()
         closer.join()
+    assert caught.value.reason == "garbage"  # cut short, and not after a deadline
 
 
 def test_something_else_listens() -> None:

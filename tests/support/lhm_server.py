@@ -2,7 +2,9 @@
 
 import base64
 import gzip
+import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +32,7 @@ class FakeLhm:
     pack: bool = True
     cut: bool = False  # the connection ends in the middle of the body
     pause: threading.Event | None = None  # the body is held back until it is set
+    drip_seconds: float = 0.0  # time from byte to byte
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def answer_to(self, authorization: str) -> tuple[int, bytes]:
@@ -57,7 +60,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[:10])
         if fake.pause is not None:
             fake.pause.wait(10)
-        self.wfile.write(body[10 : len(body) // 2] if fake.cut else body[10:])
+        rest = body[10 : len(body) // 2] if fake.cut else body[10:]
+        if not fake.drip_seconds:
+            self.wfile.write(rest)
+            return
+        for byte in rest:
+            self.wfile.write(bytes((byte,)))
+            time.sleep(fake.drip_seconds)
 
     def do_POST(self) -> None:
         self.do_GET()
@@ -75,12 +84,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def lhm_server(**options: object) -> Iterator[FakeLhm]:
-    """A running server; its answers may be changed at any time."""
+def lhm_server(tls: ssl.SSLContext | None = None, **options: object) -> Iterator[FakeLhm]:
+    """A running server, with `tls` behind a proxy as it were; its answers may be changed at any time."""
     fake = FakeLhm(**options)  # type: ignore[arg-type]
     handler = type("Handler", (_Handler,), {"fake": fake})
     server = _Server(("127.0.0.1", 0), handler)
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}/data.json"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    fake.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}/data.json"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -53,10 +53,11 @@ class LhmChannels:
         self._expected = tuple(dict.fromkeys(filter(None, map(self._expect, spec.zones))))
         self._by_key: dict[tuple[str, str], Channel] = {}
         self._taken: set[str] = set()
+        self._known = self._expected
 
     def known(self) -> tuple[Channel, ...]:
         """Every channel that is expected or has been seen."""
-        return tuple(dict.fromkeys((*self._expected, *self._by_key.values())))
+        return self._known
 
     def readings(self, sensors: tuple[LhmSensor, ...], at: Instant) -> tuple[Reading, ...]:
         """A reading of every chosen sensor that has a value.
@@ -86,6 +87,7 @@ class LhmChannels:
         key = (sensor.key, sensor.type)
         if key not in self._by_key:
             self._by_key[key] = self._new_channel(sensor)
+            self._known = tuple(dict.fromkeys((*self._expected, *self._by_key.values())))
         return self._by_key[key]
 
     def _new_channel(self, sensor: LhmSensor) -> Channel:

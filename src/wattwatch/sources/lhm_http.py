@@ -42,13 +42,13 @@ class LhmConnection:
         ends = time.monotonic() + deadline_seconds
         try:
             connection.connect()
-            self._socket = connection.sock  # http.client itself lets go of it early
+            self._socket = held = connection.sock  # http.client itself lets go of it early
             begun = self._clock.now()
             connection.request("GET", self._address.path, headers=headers)
             with connection.getresponse() as response:
                 at = begun.plus(seconds_between(begun, self._clock.now()) / 2)
                 self._check(response)
-                return self._document(response, connection.sock or self._socket, ends), at
+                return self._document(response, held, ends), at
         except _FOREIGN as error:
             raise self._failed(error, deadline_seconds) from error
         finally:
@@ -106,7 +106,7 @@ class LhmConnection:
     def _refusal(self, cause: str) -> SourceUnavailable:
         return SourceUnavailable(f"{self._address} {cause}", "invalid")
 
-    def _document(self, response: http.client.HTTPResponse, held: socket.socket | None, ends: float) -> bytes:
+    def _document(self, response: http.client.HTTPResponse, held: socket.socket, ends: float) -> bytes:
         """The body, unpacked; TimeoutError when it takes too long, ValueError when it is too large."""
         packed = response.getheader("Content-Encoding", "").lower() == "gzip"
         unpack = zlib.decompressobj(_GZIP_WINDOW) if packed else None
@@ -121,12 +121,11 @@ class LhmConnection:
             raise self._refusal(f"answers with a web page instead of JSON: {_URL}")
         return bytes(body)
 
-    def _piece(self, response: http.client.HTTPResponse, held: socket.socket | None, ends: float) -> bytes:
+    def _piece(self, response: http.client.HTTPResponse, held: socket.socket, ends: float) -> bytes:
         left_seconds = ends - time.monotonic()
         if left_seconds <= 0:
             raise TimeoutError
-        if held is not None and held.fileno() >= 0:
-            held.settimeout(left_seconds)
+        held.settimeout(left_seconds)
         return response.read1(_PIECE_BYTES)
 
     def _failed(self, error: Exception, deadline_seconds: float) -> SourceUnavailable:
