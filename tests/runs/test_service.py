@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from support.history import gap
 from support.node import FACTS, FakeNode
 from wattwatch.errors import RunError
+from wattwatch.reading import Channel, Kind, Scope
 from wattwatch.runs.document import NO_SOURCE
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.run import RunConflict, RunRequest, RunState
 from wattwatch.runs.service import open_run_service
+from wattwatch.sampling.snapshot import Primary
 
 KEYS = [
     "run_id", "name", "experiment", "phase", "command", "exit_status", "state", "started_at", "ended_at",
@@ -498,3 +500,102 @@ def test_a_run_whose_process_was_killed_is_buried_by_the_next(tmp_path: Path) ->
     node.service.close()
     assert (document["state"], document["completeness"], document["nodes"]) == ("lost", "incomplete", [])
     assert list(document) == KEYS
+
+
+PACKAGE = Channel("rapl", "package-0", "energy_joules", Kind.COUNTER, Scope.PACKAGE)
+WITH_FALLBACK = replace(FACTS, fallback=Primary.of(PACKAGE))
+
+
+def test_what_a_fallback_counted_is_a_part_of_its_own(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path, WITH_FALLBACK)
+    node.service.start(RunRequest("r", phase="training"))
+    node.play(10)
+    node.metered = False
+    node.play(20)
+    assert node.sample("wattwatch_run_gross_energy_joules_total", "r", "training", "package") is None
+    node.metered = True
+    node.play(0.5)
+    node.history.put_gap(gap(1012.0, 1032.5, None))
+    node.play(9.5)
+    joules = node.sample("wattwatch_run_gross_energy_joules_total", "r", "training", "package", "sensor")
+    assert joules == pytest.approx(41.0)
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(1)
+    document = node.service.get("r")
+    assert document["completeness"] == "final"
+    (figures,), (phase,) = document["nodes"], document["phases"]
+    assert list(figures) == [*NODE_KEYS, "parts"]
+    assert figures["energy_joules"] == pytest.approx(19.5 * 5)  # the primary's alone, a lower bound
+    assert figures["missing_seconds"] == 20.5
+    assert figures["parts"] == phase["parts"] == [
+        {
+            "source": "meter", "scope": "board", "quality": "metered",
+            "energy_joules": pytest.approx(97.5), "seconds": 19.5,
+        },
+        {
+            "source": "rapl", "scope": "package", "quality": "sensor",
+            "energy_joules": pytest.approx(41.0), "seconds": 20.5,
+        },
+    ]  # fmt: skip
+    assert document["warnings"] == [
+        (
+            "meter was missing for 20.5 s in which rapl (package, sensor) counted 41 J: they are a part of "
+            "their own, not in the energy"
+        ),
+        "20.5 s of 40.0 s are missing: the energy is a lower bound",
+    ]
+    assert node.sample(
+        "wattwatch_run_gross_energy_joules_total", "r", "training", "package", "sensor"
+    ) == pytest.approx(41.0)
+    assert node.sample("wattwatch_run_gross_energy_joules_total", "r", "training", "board") == pytest.approx(
+        97.5
+    )
+
+
+def test_a_gap_that_is_filled_is_never_the_fallbacks(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path, WITH_FALLBACK)
+    node.service.start(RunRequest("r"))
+    node.play(10)
+    node.metered = False
+    node.play(20)
+    assert "parts" not in node.service.get("r")["nodes"][0]  # open is not missing
+    node.metered = True
+    node.play(0.5)
+    node.history.put_gap(gap(1012.0, 1032.5, 100.0))
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(1)
+    document = node.service.get("r")
+    assert document["completeness"] == "final"
+    assert "parts" not in document["nodes"][0]
+    assert document["warnings"] == []
+
+
+def test_a_fallback_stands_in_for_a_meter_that_was_never_read_in_this_boot(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path, WITH_FALLBACK)
+    node.reboot("boot-2", 60)
+    node.metered = False
+    node.begin()
+    node.play(2)
+    node.service.start(RunRequest("r"))
+    node.play(10)
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(5)
+    document = node.service.get("r")
+    assert document["completeness"] == "final"
+    assert document["nodes"][0]["energy_joules"] is None
+    assert document["nodes"][0]["parts"][1]["energy_joules"] == pytest.approx(20.0)
+
+
+def test_a_counter_may_stand_for_the_node(tmp_path: Path) -> None:
+    facts = replace(FACTS, primary=Primary.of(PACKAGE), fallback=Primary.of(PACKAGE), meter_model=lambda: "")
+    node = FakeNode(tmp_path, facts)
+    node.service.start(RunRequest("r"))
+    node.play(10)
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(1)
+    (figures,) = node.service.get("r")["nodes"]
+    assert figures["energy_joules"] == pytest.approx(20.0)
+    assert (figures["source"], figures["scope"], figures["peak_power_watts"]) == (
+        "rapl", "package", pytest.approx(2.0),
+    )  # fmt: skip
+    assert figures["sampled_seconds"] == 10.0

@@ -227,6 +227,65 @@ def test_own_cpu_time_takes_its_share_of_the_energy() -> None:
     assert books.count(metrics.CPU_SECONDS, "user") == pytest.approx(110.0)
 
 
+def test_a_counter_shows_the_mean_power_of_its_last_step_while_it_is_read() -> None:
+    books = Books()
+    key = (metrics.POWER.name, ("rapl", "package-0", "package", "sensor"))
+    books.values(RAPL, instant(1.0), [(RAPL_CHANNEL, 990.0)])
+    assert key not in books.account.gauges()
+    books.values(RAPL, instant(3.0), [(RAPL_CHANNEL, 2.0)])
+    assert books.account.gauges()[key] == pytest.approx(6.0)
+    books.values(RAPL, instant(4.0), [(RAPL_CHANNEL, 500.0)])  # more than it can mean: a reset
+    assert key not in books.account.gauges()
+    books.values(RAPL, instant(5.0), [(RAPL_CHANNEL, 501.0)])
+    assert books.account.gauges()[key] == pytest.approx(1.0)
+    books.account.fail(ReadFailure(RAPL, instant(6.0), SourceUnavailable("gone")))
+    assert key not in books.account.gauges()
+
+
+def test_a_zone_with_a_counter_and_a_power_is_counted_once() -> None:
+    books = Books()
+    power = Channel("rapl", "package-0", "power_watts", Kind.POWER, Scope.PACKAGE)
+    for second in range(5):
+        books.values(RAPL, instant(second), [(power, 7.0), (RAPL_CHANNEL, 5.0 * second)])
+    assert books.count(metrics.ENERGY, "rapl", "package-0", "package", "sensor") == pytest.approx(20.0)
+    assert books.seconds(("rapl", "package-0"))["sampled"] == pytest.approx(4.0)
+
+
+def test_an_open_gap_of_a_counter_is_given_up_when_it_could_hide_a_wrap() -> None:
+    books = Books()  # a range of 1000 J and at most 100 W: 5 s
+    books.values(RAPL, instant(0.0), [(RAPL_CHANNEL, 1.0)])
+    assert books.account.expire(instant(5.0)) == ()
+    (gap,) = books.account.expire(instant(6.0))
+    assert (gap.channel, gap.missing_seconds) == (RAPL_CHANNEL, 6.0)
+    books.values(RAPL, instant(8.0), [(RAPL_CHANNEL, 2.0)])
+    assert books.seconds(("rapl", "package-0")) == {"sampled": 0, "recovered": 0, "missing": 8.0}
+
+
+def test_a_reload_forgets_the_sources_that_ended_and_keeps_what_was_counted() -> None:
+    books = Books()
+    for second in range(3):
+        books.meter(10.0 + second)
+        books.values(RAPL, instant(10.0 + second), [(RAPL_CHANNEL, 5.0 * second)])
+    primary = Primary.of(RAPL_CHANNEL)
+    books.account.reconfigure([RAPL, HOST], primary=primary, gap_seconds=3.0)
+    assert [status.description.name for status in books.account.sources()] == ["rapl", "host"]
+    assert books.health("rapl").up
+    assert "meter/vbus/power_watts" not in books.account.readings()
+    assert books.count(metrics.ENERGY, *ENERGY_LABELS) == 10.0
+    books.values(RAPL, instant(13.0), [(RAPL_CHANNEL, 15.0)])
+    assert books.count(metrics.NODE_ENERGY, "board", "metered") == 10.0
+    assert books.count(metrics.NODE_ENERGY, "package", "sensor") == 5.0
+    assert books.account.expire(instant(4000.0))[0].channel == RAPL_CHANNEL  # no gap of the meter's
+
+
+def test_channels_that_a_source_tells_of_late_are_noticed() -> None:
+    books = Books()
+    before = books.account.described
+    books.values(SourceDescription("host", "host", 1.0, (RAPL_CHANNEL,)), instant(1.0), [])
+    books.values(SourceDescription("host", "host", 1.0, (RAPL_CHANNEL,)), instant(2.0), [])
+    assert books.account.described == before + 1
+
+
 def test_own_integral_and_accumulator_are_compared_once_there_is_enough() -> None:
     books = Books()
     for second in range(91):

@@ -76,6 +76,8 @@ class FakeNode:
                 Reading(POWER, self.watts(now.boot_seconds), now),
                 Reading(group(0), self.counted_joules, now),
             )
+        if self.facts.fallback is not None:
+            self.history.put(Reading(self.facts.fallback.channels[0], 2.0 * now.boot_seconds, now))
         self.read_host(now)
 
     def read_host(self, now: Instant) -> None:

@@ -8,7 +8,7 @@ from wattwatch.runs.tracks import Supply, Timing, stretches
 from wattwatch.sampling.combine import MICROSECONDS, Coverage, Stretch, microseconds
 from wattwatch.sampling.node_energy import Past
 from wattwatch.sources.base import CounterLimits
-from wattwatch.store.base import Span
+from wattwatch.store.base import EnergyHistory, Span
 from wattwatch.store.local import LocalStore
 
 Limits = Callable[[Channel], CounterLimits]
@@ -30,7 +30,7 @@ def _is_later(one: Instant, other: Instant) -> bool:
 
 
 def waiting_past(
-    store: LocalStore, clock: Clock, intervals: Mapping[str, float], gap_seconds: float, limits: Limits
+    store: EnergyHistory, clock: Clock, intervals: Mapping[str, float], gap_seconds: float, limits: Limits
 ) -> Past:
     """What is known of a channel since some time of this boot: what may have waited for other channels.
 

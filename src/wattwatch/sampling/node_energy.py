@@ -56,7 +56,8 @@ class NodeEnergy:
         if channel.id not in self._places:
             return
         self._unread.discard(channel.id)
-        for supply in self._supplies:
+        for index, supply in enumerate(self._supplies):
+            self._raise(self._keys[index], self._counted[index])
             if channel.id in supply.channel_ids:
                 self._counters.add(NODE_ENERGY, supply.labels, 0)
 
@@ -107,22 +108,18 @@ class NodeEnergy:
             for index, channel_id in enumerate(supply.channel_ids):
                 self._places.setdefault(channel_id, []).append((combiner, index))
         self._unread = self._places.keys() - known_until.keys()
-        if self._supplies:
-            self._close_others()
+        # Fallbacks of before: should one come back, nothing is counted for the time until then.
+        self._others = {
+            labels[0] for name, labels in self._counters.snapshot() if name == COUNTED_UNTIL.name
+        }.difference(self._keys)
 
     def _start(self, index: int, known_until: Mapping[str, int]) -> int:
         """Up to where this supply was counted; a fallback that is new begins where the primary is."""
         for key in self._keys[: index + 1][::-1]:
-            if seconds := self._counters.value(COUNTED_UNTIL, (key,)):
+            if (seconds := self._counters.value(COUNTED_UNTIL, (key,))) is not None:
                 return round(seconds * MICROSECONDS)
         ids = self._supplies[0].channel_ids
-        return max((until for channel_id, until in known_until.items() if channel_id in ids), default=0)
-
-    def _close_others(self) -> None:
-        """Other fallbacks of this boot count as done: should one come back, nothing is counted for then."""
-        for name, labels in list(self._counters.snapshot()):
-            if name == COUNTED_UNTIL.name and labels[0] not in self._keys:
-                self._raise(labels[0], self._counted[0])
+        return min((until for channel_id, until in known_until.items() if channel_id in ids), default=0)
 
     def _count(self) -> None:
         primary, *fallback = self._combiners
@@ -137,6 +134,8 @@ class NodeEnergy:
             if combiner.at > self._counted[index]:
                 self._counted[index] = combiner.at
                 self._raise(self._keys[index], combiner.at)
+        for key in self._others:
+            self._raise(key, primary.at)
 
     def _add(self, index: int, stretch: Stretch) -> None:
         start = max(stretch.start_microseconds, self._counted[index])
