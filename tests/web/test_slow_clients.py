@@ -4,10 +4,12 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.raw_http import answer, ask, connected, is_closed, request_bytes
+from support.tls import Pki, connected_tls
 from support.web_node import serving
 from wattwatch.web.connection import Limits
 from wattwatch.web.http import Request, Response, Route
@@ -104,6 +106,19 @@ def test_a_crowd_that_has_just_come_is_not_thrown_out(slow: Slow) -> None:
         for connection in crowd:
             connection.sendall(request_bytes("GET", "/"))
             assert answer(connection).status == 200
+
+
+def test_one_too_many_over_tls_is_hung_up_without_plain_text(slow: Slow, tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    limits = Limits(connections=1, patience_seconds=3600.0)
+    with (
+        serving(routes(slow), limits=limits, web_config=pki.web_yml()) as server,
+        connected_tls(server, pki.trusting()) as first,
+    ):
+        with connected(server) as one_more:
+            assert is_closed(one_more)
+        first.sendall(request_bytes("GET", "/"))
+        assert answer(first).status == 200
 
 
 def test_pipelined_requests_are_answered_in_turn_and_use_no_more_memory(slow: Slow) -> None:

@@ -13,7 +13,8 @@ from wattwatch import metrics
 from wattwatch.metrics import Sample
 from wattwatch.reading import Instant, Kind, Reading
 from wattwatch.sampling.snapshot import SourceHealth
-from wattwatch.web.dispatch import Dispatcher, Guard
+from wattwatch.web.dispatch import Dispatcher
+from wattwatch.web.guard import Guard
 from wattwatch.web.http import Request, Response, Stream
 from wattwatch.web.v1 import read_routes
 from wattwatch.web.wire import parse_head

@@ -159,3 +159,19 @@ def test_a_problem_is_rfc_9457() -> None:
 
 def test_a_line_is_one_chunk_with_one_newline() -> None:
     assert chunk(b"{}") == chunk(b"{}\n") == b"3\r\n{}\n\r\n"
+
+
+@given(st.binary(max_size=40), st.sampled_from([b"\r\n\r\n", b"\n\n", b"\n\r\n"]), st.data())
+def test_an_end_that_comes_in_pieces_is_found_where_it_is(
+    before: bytes, end: bytes, data: st.DataObject
+) -> None:
+    whole = before + end + b"rest"
+    expected = find_head_end(whole)
+    assert expected
+    buffer, found = b"", 0
+    while not found:
+        seen_bytes = len(buffer)
+        assert seen_bytes < len(whole)
+        buffer += whole[seen_bytes : seen_bytes + data.draw(st.integers(1, 9))]
+        found = find_head_end(buffer, seen_bytes)
+    assert found == expected

@@ -158,8 +158,10 @@ class Connection:
         return self.waiting_since + self._limits.request_seconds
 
     def _read_head(self, deadline: float) -> Head:
-        while not (end := find_head_end(self._buffer)):
+        seen_bytes = 0
+        while not (end := find_head_end(self._buffer, seen_bytes)):
             check_head_size(self._buffer)
+            seen_bytes = len(self._buffer)
             self._receive(deadline)
         check_head_size(self._buffer[:end])
         head = bytes(self._buffer[:end])

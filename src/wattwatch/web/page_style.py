@@ -82,7 +82,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.3rem; pa
 SCRIPT: Final = """
 "use strict";
 (() => {
-  const EVERY = 2000, PATIENCE = 8000;
+  const EVERY = 3000, PATIENCE = 8000;
   const stale = document.getElementById("stale");
   let since = new Date();
   const renew = text => {

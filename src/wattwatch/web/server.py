@@ -78,9 +78,12 @@ class WebServer:
     @property
     def url(self) -> str:
         """Where people look, such as `http://127.0.0.1:9816`; empty without TCP or before `start`."""
-        secured = self._security.current() if self._security else None
-        scheme = "https" if secured is not None and secured.context is not None else "http"
+        scheme = "https" if self._is_secure else "http"
         return f"{scheme}://{self.address}" if self.address else ""
+
+    @property
+    def _is_secure(self) -> bool:
+        return self._security is not None and self._security.current().context is not None
 
     @property
     def port(self) -> int:
@@ -182,6 +185,8 @@ class WebServer:
                 self._connections[thread] = connection
         if has_room:
             thread.start()
+        elif self._is_secure and not origin.over_socket:
+            accepted.close()  # to say why would take a handshake
         else:
             _turn_away(accepted)
 

@@ -19,6 +19,7 @@ _GZIP_LEVEL: Final = 1  # a page shrinks tenfold even so, at a quarter of the ti
 _REQUEST_LINE: Final = re.compile(r"([A-Z]{1,16}) (\S+) HTTP/1\.([01])")
 _HEADER: Final = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*(.*?)[ \t]*")
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_LONGEST_END_BYTES: Final = 4
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _ONLY_ONCE: Final = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
 _NO_BODY: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -49,9 +50,12 @@ class Head:
         return self.headers.get("expect", "").lower() == "100-continue" and not self.is_http_1_0
 
 
-def find_head_end(data: bytes | bytearray) -> int:
-    """Bytes of a head up to and with its empty line; 0 while that has not come."""
-    match = _HEAD_END.search(data)
+def find_head_end(data: bytes | bytearray, seen_bytes: int = 0) -> int:
+    """Bytes of a head up to and with its empty line; 0 while that has not come.
+
+    In the first `seen_bytes` it was looked for already: whoever dribbles must not have all read each time.
+    """
+    match = _HEAD_END.search(data, max(0, seen_bytes - _LONGEST_END_BYTES + 1))
     return match.end() if match else 0
 
 
