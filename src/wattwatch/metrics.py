@@ -27,12 +27,16 @@ the last) comes after them. Bucket counts are kept per bucket and made cumulativ
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value of a metric; `suffix` is `_bucket`, `_sum` or `_count` for histograms, else empty."""
+    """One value of a metric; `suffix` is `_bucket`, `_sum` or `_count` for histograms, else empty.
+
+    `node` is empty for the node of the page.
+    """
 
     spec: MetricSpec
     labels: tuple[str, ...]
     value: float
     suffix: str = ""
+    node: str = ""
 
 
 _CHANNEL: Final = ("source", "zone")

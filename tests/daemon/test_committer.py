@@ -12,6 +12,7 @@ from wattwatch.daemon.committer import Committer
 from wattwatch.errors import SourceUnavailable
 from wattwatch.reading import Batch, Instant, Reading
 from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
+from wattwatch.sampling.accounts import Accounts
 from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources.base import SourceDescription
@@ -46,7 +47,7 @@ class Made:
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.account = Account(Counters({}), [METER], primary=PRIMARY, gap_seconds=3.0)
-        self.committer = Committer(self.account, self.store, self.clock, self.snapshot)
+        self.committer = Committer(Accounts(self.account), self.store, self.clock, self.snapshot)
 
     def snapshot(self, at: Instant) -> Snapshot:
         return Snapshot("pi-1", at, self.clock.wall(), {}, self.account.counters.snapshot())

@@ -55,6 +55,7 @@ PI = SourceDescription(
 )
 RAILS = SourceDescription("pi", "pi", 1.0, PI.channels[1:])
 INA = power("hwmon", Scope.BOARD, Quality.METERED, "hwmon")
+RAIL_CHIP = power("hwmon", Scope.RAIL, Quality.METERED, "hwmon")
 GPU = SourceDescription(
     "gpu",
     "nvml",
@@ -90,11 +91,15 @@ def test_external_meters_come_first_then_the_most_that_a_sensor_contains(best: i
         assert primary.sources == (order[0].name,)
 
 
-@pytest.mark.parametrize("source", [INA, GPU, power("lhm", Scope.PACKAGE, kind="lhm"), HOST])
-def test_sensors_of_which_only_their_owner_knows_what_they_contain_are_never_chosen_by_rule(
+@pytest.mark.parametrize("source", [RAIL_CHIP, GPU, power("lhm", Scope.PACKAGE, kind="lhm"), HOST])
+def test_sensors_of_a_part_of_the_node_are_never_chosen_by_rule(
     source: SourceDescription,
 ) -> None:
     assert choose_primary((), [source]) is None
+
+
+def test_a_chip_that_meters_the_whole_board_is_a_meter() -> None:
+    assert ids((), HOST, TWO_SOCKETS, INA) == ["hwmon/zone/power_watts"]
 
 
 def test_a_platform_counter_that_is_not_the_whole_board_does_not_stand_for_the_node() -> None:

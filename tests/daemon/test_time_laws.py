@@ -11,6 +11,7 @@ from wattwatch.clock import WallOffset
 from wattwatch.daemon.committer import Committer
 from wattwatch.reading import Batch, Instant, Reading
 from wattwatch.sampling.account import Account, ReadOutcome
+from wattwatch.sampling.accounts import Accounts
 from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources.base import SourceDescription
@@ -43,7 +44,7 @@ def counted(
     def snapshot(at: Instant) -> Snapshot:
         return Snapshot("pi-1", at, clock.wall(), {}, account.counters.snapshot())
 
-    committer = Committer(account, Bin(), clock, snapshot)
+    committer = Committer(Accounts(account), Bin(), clock, snapshot)
     for seconds, watts, step_seconds, synchronised in drawn:
         at = clock.advance(seconds)
         if stepping:

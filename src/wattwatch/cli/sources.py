@@ -30,7 +30,9 @@ def source_lines(document: dict[str, Any]) -> Iterator[str]:
         yield "SIMULATED: this daemon keeps no real measurements"
     for source in document["sources"]:
         yield ""
-        yield " ".join(filter(None, (f"{source['name']}: {source['state']}", _about(source))))
+        yield " ".join(
+            filter(None, (f"{source['name']}: {source['state']}", _about(source, document["node"])))
+        )
         if source["last_error"] and not source["up"]:
             yield f"  why: {source['last_error']}"
         if source["channels"]:
@@ -38,9 +40,10 @@ def source_lines(document: dict[str, Any]) -> Iterator[str]:
             yield from table_lines(head, map(_channel_row, source["channels"]))
 
 
-def _about(source: dict[str, Any]) -> str:
-    detail = f", {source['detail']}" if source["detail"] else ""
-    return f"({source['type']}{detail}, every {source['interval_seconds']:g} s)"
+def _about(source: dict[str, Any], node: str) -> str:
+    interval = f"every {source['interval_seconds']:g} s"
+    measures = {None: "relayed", node: ""}.get(source["measures"], f"measures {source['measures']}")
+    return f"({', '.join(filter(None, (source['type'], source['detail'], interval, measures)))})"
 
 
 def _channel_row(channel: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import Final, Protocol
 
 from wattwatch.clock import Clock
 from wattwatch.reading import Batch, EnergyRecord, Instant
-from wattwatch.sampling.account import Account, ReadFailure, ReadOutcome
+from wattwatch.sampling.account import ReadFailure, ReadOutcome
+from wattwatch.sampling.accounts import Accounts
 from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import Commit
 
@@ -31,9 +32,9 @@ class Committer:
     """One thread that commits each second, and at once for whoever wants to show something."""
 
     def __init__(
-        self, account: Account, store: CommitStore, clock: Clock, make_snapshot: MakeSnapshot
+        self, accounts: Accounts, store: CommitStore, clock: Clock, make_snapshot: MakeSnapshot
     ) -> None:
-        self._account = account
+        self._accounts = accounts
         self._store = store
         self._clock = clock
         self._make_snapshot = make_snapshot
@@ -103,8 +104,8 @@ class Committer:
         """Count what was delivered, append it to the store, then show it. Only the committing thread."""
         batches, gaps = self._account_all()
         now = self._clock.now()
-        gaps.extend(self._account.expire(now))
-        changes = self._account.counters.take_changes()
+        gaps.extend(self._accounts.expire(now))
+        changes = self._accounts.take_changes()
         self._store.append(Commit(now, self._clock.wall(), tuple(batches), tuple(gaps), changes))
         self._snapshot = self._make_snapshot(now)
         self._commits += 1
@@ -116,9 +117,9 @@ class Committer:
         while self._inbox:
             item = self._inbox.popleft()
             if isinstance(item, ReadFailure):
-                self._account.fail(item)
+                self._accounts.fail(item)
             elif isinstance(item, ReadOutcome):
-                accepted = self._account.accept(item)
+                accepted = self._accounts.accept(item)
                 gaps.extend(accepted.gaps)
                 if accepted.keep:
                     batches.append(item.batch)

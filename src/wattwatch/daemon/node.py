@@ -2,9 +2,9 @@
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,18 +12,14 @@ from wattwatch import metrics
 from wattwatch.clock import Clock
 from wattwatch.config.paths import runtime_socket, state_directory
 from wattwatch.config.settings import Settings
+from wattwatch.daemon.books import Books, Plan
 from wattwatch.daemon.committer import Committer
-from wattwatch.daemon.past import covered_until, waiting_past
-from wattwatch.daemon.primary import Supplies, better_known, choose_supplies
 from wattwatch.daemon.reload import SourceChanges, check_reloadable, source_changes
 from wattwatch.errors import ConfigError
 from wattwatch.exposition.samples import this_machine
-from wattwatch.reading import Batch, Instant
+from wattwatch.reading import Batch
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.service import RunService, open_run_service
-from wattwatch.sampling.account import Account
-from wattwatch.sampling.counters import Counters
-from wattwatch.sampling.node_energy import Past
 from wattwatch.sampling.sampler import Sampler
 from wattwatch.sampling.snapshot import Primary, Snapshot
 from wattwatch.sources import open_source
@@ -38,7 +34,6 @@ from wattwatch.sources.base import (
     Resumable,
     SelfSpec,
     Source,
-    SourceDescription,
     SourceSpec,
     ThermalSpec,
 )
@@ -109,7 +104,6 @@ class Node:
         self._undo = ExitStack()
         self._web: WebServer | None = None
         self._started: _Parts | None = None
-        self._described = 0  # how often sources had told of other channels when that was last looked at
 
     @property
     def socket_path(self) -> Path:
@@ -176,57 +170,29 @@ class Node:
         known = parts.sampler.descriptions() | {
             source.description.name: source.description for source in come
         }
-        descriptions = [known[spec.name] for spec in specs]
-        supplies = choose_supplies(settings.primary, settings.fallback, descriptions)
+        plan = Plan(settings, specs, [known[spec.name] for spec in specs])
         # Nothing is refused from here on.
-        said = _what_changes(changes, parts.account.primary, supplies.primary)
+        said = _what_changes(changes, parts.books.primary, plan.supplies.primary)
         self._settings, self._specs = settings, specs
         parts.sampler.remove(changes.gone)
-        parts.committer.between_commits(lambda: self._reconfigure(parts, descriptions, supplies))
+        parts.committer.between_commits(lambda: parts.books.go_on_with(plan))
         parts.store.set_limits(_limits(settings))
         parts.sampler.add(come)
         return said
-
-    def _reconfigure(
-        self, parts: "_Parts", descriptions: Sequence[SourceDescription], supplies: Supplies
-    ) -> None:
-        """Go on with other sources or another primary. Only in the committing thread."""
-        parts.account.reconfigure(
-            descriptions,
-            primary=supplies.primary,
-            fallback=supplies.fallback,
-            gap_seconds=self._settings.sampling.gap_seconds,
-            past=self._past(parts.store, parts.account, descriptions),
-        )
-        parts.runs.update_facts(self._facts(parts.account, descriptions, parts.runs.facts.last_commit))
-
-    def _look_again(self, account: Account) -> None:
-        """Choose what stands for the node once more if sources told of channels when they were read."""
-        if self._started is None or account.described == self._described:
-            return
-        self._described = account.described
-        descriptions = [status.description for status in account.sources()]
-        supplies = better_known(self._settings.primary, self._settings.fallback, descriptions, account)
-        if supplies is not None:
-            self._reconfigure(self._started, descriptions, supplies)
-
-    def _past(self, store: LocalStore, account: Account, descriptions: Iterable[SourceDescription]) -> Past:
-        intervals = {d.name: d.interval_seconds for d in descriptions}
-        gap_seconds = self._settings.sampling.gap_seconds
-        return waiting_past(store, self._clock, intervals, gap_seconds, account.counter_limits)
 
     def _assemble(self, undo: ExitStack) -> None:
         """Open from the bottom up; `undo` closes from the top down."""
         settings, clock = self._settings, self._clock
         sources = [open_source(spec, clock) for spec in self._specs]
-        descriptions = [source.description for source in sources]
-        supplies = choose_supplies(settings.primary, settings.fallback, descriptions)
+        plan = Plan(settings, self._specs, [source.description for source in sources])
         store = self._open_store()
         undo.callback(store.close)
-        account = self._restored_account(store, descriptions, supplies)
-        runs = self._open_runs(store, self._facts(account, descriptions, store.restored.last_commit))
+        books = Books(plan, store, clock, simulated=self._simulated)
+        last_commit = store.restored.last_commit
+        runs = self._open_runs(store, books.facts(last_commit))
         undo.callback(runs.close)
-        committer = Committer(account, store, clock, lambda at: self._snapshot(account, at))
+        books.on_change(lambda facts: runs.update_facts(replace(facts, last_commit=last_commit)))
+        committer = Committer(books.accounts, store, clock, books.snapshot)
         self._web = self._open_web(committer, store, runs)
         self._web.start()
         undo.callback(self._web.stop)
@@ -239,7 +205,7 @@ class Node:
         sampler = Sampler(sources, clock, committer.deliver)
         sampler.start()
         undo.callback(sampler.stop)
-        self._started = _Parts(store, account, runs, committer, sampler)
+        self._started = _Parts(store, books, runs, committer, sampler)
 
     def _open_store(self) -> LocalStore:
         return LocalStore.open(
@@ -248,40 +214,6 @@ class Node:
             limits=_limits(self._settings),
             simulated=self._simulated,
             clock=self._clock,
-        )
-
-    def _restored_account(
-        self, store: LocalStore, descriptions: Sequence[SourceDescription], supplies: Supplies
-    ) -> Account:
-        account = Account(
-            Counters(store.restored.counters),
-            descriptions,
-            primary=supplies.primary,
-            fallback=supplies.fallback,
-            gap_seconds=self._settings.sampling.gap_seconds,
-        )
-        past = self._past(store, account, descriptions)
-        account.restore(store.restored.last_batches, covered_until(store, self._clock.now()), past)
-        return account
-
-    def _facts(
-        self, account: Account, descriptions: Sequence[SourceDescription], last_commit: Instant | None
-    ) -> NodeFacts:
-        """What the runs have to know; `last_commit` is that of the process before this one."""
-        primary = account.primary
-        names = () if primary is None else primary.sources
-        intervals = {d.name: d.interval_seconds for d in descriptions}
-        return NodeFacts(
-            self._settings.node,
-            primary,
-            max((intervals[name] for name in names), default=1.0),
-            self._settings.sampling.gap_seconds,
-            lambda: "+".join(filter(None, map(account.meter_model, names))),
-            last_commit,
-            account.stalled_since,
-            account.fallback,
-            intervals,
-            account.counter_limits,
         )
 
     def _open_runs(self, store: LocalStore, facts: NodeFacts) -> RunService:
@@ -309,21 +241,6 @@ class Node:
             web_config=self._settings.server.web_config,
         )
 
-    def _snapshot(self, account: Account, at: Instant) -> Snapshot:
-        self._look_again(account)
-        return Snapshot(
-            self._settings.node,
-            at,
-            self._clock.wall(),
-            account.readings(),
-            account.counters.snapshot(),
-            account.sources(),
-            account.primary,
-            self._simulated,
-            account.gauges(),
-            account.fallback,
-        )
-
 
 def _resume(sources: Iterable[Source], last_batches: Mapping[str, Batch]) -> None:
     """Tell the sources that can go on where the last process stopped where that was."""
@@ -338,7 +255,7 @@ class _Parts:
     """What is running."""
 
     store: LocalStore
-    account: Account
+    books: Books
     runs: RunService
     committer: Committer
     sampler: Sampler

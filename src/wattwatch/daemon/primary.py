@@ -17,8 +17,8 @@ _EXTERNAL: Final = (Quality.METERED, Quality.SIMULATED)
 _WHOLE: Final = (Scope.BOARD, Scope.WALL)
 _RAPL: Final = ("rapl", "powercap")
 _PI: Final = "pi"
-_NEVER_BY_RULE: Final = ("hwmon", "nvml", "lhm", "power_supply")
-"""Sensors of which only their owner knows what they contain."""
+_NEVER_BY_RULE: Final = ("nvml", "power_supply")
+"""A part of a node, or what carries it for a while: never the node."""
 
 _SUM_ZONE: Final = "pmic"
 """The zone in which a Pi gives the sum of its rails beside the rails."""

@@ -134,7 +134,8 @@ class Service:
 
 def status_line(snapshot: Snapshot, open_runs: int) -> str:
     """How a node does, for `systemctl status`: `meter 4.93 W · 3 of 4 sources up · 2 runs`."""
-    here = [status.health for status in snapshot.sources if status.health.state != "unsupported"]
+    every = [status.health for part in snapshot.everywhere() for status in part.sources]
+    here = [health for health in every if health.state != "unsupported"]
     up = sum(health.up for health in here)
     runs = f"{open_runs} run{'' if open_runs == 1 else 's'}"
     return " · ".join((_power(snapshot), f"{up} of {len(here)} sources up", runs))

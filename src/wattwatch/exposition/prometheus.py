@@ -40,12 +40,12 @@ def render(samples: Iterable[Sample], node: str, *, openmetrics: bool) -> bytes:
     Samples of one metric stand together under one HELP and TYPE wherever they come in the iteration.
     """
     families: dict[MetricSpec, list[str]] = {}
-    node_label = f'{{node="{_escaped(node)}"'
+    own_label = _node_label(node)
     for sample in samples:
         lines = families.get(sample.spec)
         if lines is None:
             lines = families[sample.spec] = [_head(sample.spec, openmetrics=openmetrics)]
-        lines.append(_line(sample, node_label))
+        lines.append(_line(sample, _node_label(sample.node) if sample.node else own_label))
     text = "".join(line for lines in families.values() for line in lines)
     # A lone surrogate can come from a file name or an argument; it must not cost the scrape.
     return text.encode("utf-8", "replace") + _process_page(openmetrics=openmetrics)
@@ -58,6 +58,10 @@ def _head(spec: MetricSpec, *, openmetrics: bool) -> str:
         )
     name = spec.name.removesuffix("_total") if spec.type == "counter" else spec.name
     return f"# HELP {name} {spec.help.translate(_LABEL_ESCAPES)}\n# TYPE {name} {spec.type}\n"
+
+
+def _node_label(node: str) -> str:
+    return f'{{node="{_escaped(node)}"'
 
 
 def _line(sample: Sample, node_label: str) -> str:

@@ -3,7 +3,7 @@
 import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -48,9 +48,21 @@ def this_machine(root: Path = Path("/")) -> Machine:
 
 
 def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> Iterator[Sample]:
-    """Every sample of a node but those of runs; readings only of sources that are up."""
+    """Every sample of a node but those of runs, and of what it reads for others that have no daemon.
+
+    Readings only of sources that are up; what is relayed has its series at the measured node's own daemon.
+    """
     yield Sample(metrics.BUILD_INFO, (__version__, platform.python_version()), 1.0)
     yield Sample(metrics.NODE_INFO, (machine.machine, machine.model, machine.kernel), 1.0)
+    yield from _measured_samples(snapshot)
+    for other in snapshot.others:
+        yield from (replace(sample, node=other.node) for sample in _measured_samples(other))
+    yield from _store_samples(store, snapshot)
+    yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))
+
+
+def _measured_samples(snapshot: Snapshot) -> Iterator[Sample]:
+    """What sources told of the snapshot's node."""
     yield from _node_power(snapshot)
     for status in snapshot.sources:
         yield from _source_samples(status, snapshot)
@@ -58,8 +70,6 @@ def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> It
     for (name, labels), value in snapshot.gauges.items():
         yield Sample(metrics.BY_NAME[name], labels, value)
     yield from counter_samples(snapshot.counters)
-    yield from _store_samples(store, snapshot)
-    yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))
 
 
 def cap_series(samples: Iterable[Sample], limit: int) -> tuple[list[Sample], int]:

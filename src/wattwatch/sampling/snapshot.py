@@ -1,6 +1,6 @@
 """What is shown of a node: made by the committing thread, immutable, never ahead of the store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -87,6 +87,15 @@ class Snapshot:
     simulated: bool = False  # the whole state directory is
     gauges: Mapping[SeriesKey, float] = field(default_factory=dict)  # computed ones, no readings
     fallback: Primary | None = None
+    others: tuple["Snapshot", ...] = ()  # of other nodes that this daemon measures
+    relayed: "Snapshot | None" = None  # sources that are read for another daemon, and not counted here
+
+    def everywhere(self) -> Iterator["Snapshot"]:
+        """This node's, then those of other nodes, then what is only read for others."""
+        yield self
+        yield from self.others
+        if self.relayed is not None:
+            yield self.relayed
 
 
 def node_power_watts(snapshot: Snapshot, of: Primary | None) -> float | None:

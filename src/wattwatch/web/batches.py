@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from wattwatch.clock import rfc3339
 from wattwatch.reading import Batch, Channel, Instant, MeterIdentity
-from wattwatch.sampling.snapshot import SourceStatus
+from wattwatch.sampling.snapshot import Snapshot, SourceStatus
 from wattwatch.sources.base import CounterLimits
 from wattwatch.web.http import Problem
 from wattwatch.web.paging import (
@@ -36,7 +36,7 @@ def batches_document(node: NodeView, query: Mapping[str, str]) -> dict[str, Any]
     received = node.now()
     start_end, limit = query_start_end(dict(query)), query_limit(dict(query))
     snapshot = node.commit()
-    status = _known_source(snapshot.sources, query["source"])
+    status = _known_source(snapshot, query["source"])
     cursor = _cursor(query, node, received)
     found = list(islice(_batches(node, query["source"], start_end, cursor), limit + 1))
     kept = found[:limit]
@@ -80,8 +80,8 @@ def _batches(
         yield from node.history.batches(source, span)
 
 
-def _known_source(sources: tuple[SourceStatus, ...], name: str) -> SourceStatus:
-    by_name = {status.description.name: status for status in sources}
+def _known_source(snapshot: Snapshot, name: str) -> SourceStatus:
+    by_name = {status.description.name: status for part in snapshot.everywhere() for status in part.sources}
     if name not in by_name:
         names = ", ".join(by_name) or "none"
         raise Problem(HTTPStatus.NOT_FOUND, f"no source {name[:_LONGEST_NAME]!r}; sources here: {names}")

@@ -92,6 +92,8 @@ def json_body(request: Request) -> dict[str, Any]:
         document = json.loads(request.body or b"{}")
     except ValueError as error:
         raise Problem(400, f"the body is not JSON: {error}") from error
+    except RecursionError as error:
+        raise Problem(400, "the body is nested too deep") from error
     if not isinstance(document, dict):
         raise Problem(400, "the body must be a JSON object")
     return document

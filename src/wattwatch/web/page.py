@@ -94,8 +94,9 @@ def _warnings(snapshot: Snapshot, store: StoreHealth) -> Iterator[str]:
 
 
 def _simulated(snapshot: Snapshot) -> Iterator[str]:
-    names = {r.channel.source for r in snapshot.readings.values() if r.channel.quality is Quality.SIMULATED}
-    for status in snapshot.sources:
+    readings = (reading for part in snapshot.everywhere() for reading in part.readings.values())
+    names = {reading.channel.source for reading in readings if reading.channel.quality is Quality.SIMULATED}
+    for status in (status for part in snapshot.everywhere() for status in part.sources):
         if any(channel.quality is Quality.SIMULATED for channel in status.description.channels):
             names.add(status.description.name)
     if snapshot.simulated or names:

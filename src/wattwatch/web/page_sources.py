@@ -15,17 +15,23 @@ _UNSUPPORTED: Final = "unsupported"
 
 def sources_section(snapshot: Snapshot) -> str:
     """The section of the page, as HTML: sources in their order, each with its values."""
+    own = f"{_cards(snapshot)}{_unsupported(snapshot)}"
+    sections = [f'<h2 class="over">Sources and what they read</h2><div class="cards">{own}</div>']
+    for part in (*snapshot.others, *filter(None, (snapshot.relayed,))):
+        name = f"Measured for {escape(part.node)}" if part.node else "Read for other daemons"
+        if part.sources:
+            sections.append(f'<h2 class="over">{name}</h2><div class="cards">{_cards(part)}</div>')
+    return "".join(sections)
+
+
+def _cards(snapshot: Snapshot) -> str:
     readings = defaultdict(list)
     for reading in snapshot.readings.values():
         readings[reading.channel.source].append(reading)
-    cards = [
+    return "".join(
         _card(status, readings[status.description.name], snapshot)
         for status in snapshot.sources
         if status.health.state != _UNSUPPORTED
-    ]
-    return (
-        '<h2 class="over">Sources and what they read</h2>'
-        f'<div class="cards">{"".join(cards)}{_unsupported(snapshot)}</div>'
     )
 
 

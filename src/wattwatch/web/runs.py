@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from wattwatch.web.http import (
 
 _HEARTBEAT_SECONDS: Final = 1.0
 _MOST_LISTED: Final = 1000
+_MOST_BOOT_SECONDS: Final = 1e11
+_EXIT_STATUSES: Final = 2**32
 
 
 def run_routes(service: RunService) -> list[Route]:
@@ -163,8 +165,8 @@ def _phase(service: RunService, request: Request) -> Response:
 def _end(service: RunService, request: Request) -> Response:
     body = json_body(request)
     exit_status = body.get("exit_status")
-    if exit_status is not None and (not isinstance(exit_status, int) or isinstance(exit_status, bool)):
-        raise Problem(HTTPStatus.BAD_REQUEST, "exit_status: a whole number")
+    if exit_status is not None and not _is_exit_status(exit_status):
+        raise Problem(HTTPStatus.BAD_REQUEST, "exit_status: a whole number of 32 bits")
     started = _instant(body, "started_at")
     run = service.end(
         _run_id(request),
@@ -185,6 +187,12 @@ def _state(body: Mapping[str, Any], exit_status: int | None) -> RunState:
         raise Problem(HTTPStatus.BAD_REQUEST, "state: succeeded, failed, cancelled or lost") from error
 
 
+def _is_exit_status(value: Any) -> bool:
+    """Whether it is what a process can end with; Windows has 32 bits of it."""
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return is_whole and -_EXIT_STATUSES <= value < _EXIT_STATUSES
+
+
 def _run_id(request: Request) -> str:
     return request.path_values["run_id"]
 
@@ -198,7 +206,7 @@ def _instant(body: Mapping[str, Any], key: str) -> Instant | float | None:
     match body.get(key):
         case None:
             return None
-        case {"boot_id": str(boot_id), "boot_seconds": int() | float() as seconds}:
+        case {"boot_id": str(boot_id), "boot_seconds": int() | float() as seconds} if _is_time(seconds):
             return Instant(boot_id, round(float(seconds), 6))
         case str(text):
             return _utc_seconds(key, text)
@@ -212,7 +220,12 @@ def _utc_seconds(key: str, text: str) -> float:
         raise Problem(HTTPStatus.BAD_REQUEST, _allowed_instant(key)) from error
     if moment.tzinfo is None:
         raise Problem(HTTPStatus.BAD_REQUEST, _allowed_instant(key))
-    return moment.astimezone(UTC).timestamp()
+    return moment.timestamp()
+
+
+def _is_time(seconds: float) -> bool:
+    """Whether it can be a boot clock's: neither negative nor NaN, nor more than the ledger's integers hold."""
+    return 0 <= seconds <= _MOST_BOOT_SECONDS
 
 
 def _allowed_instant(key: str) -> str:
@@ -225,6 +238,8 @@ def _text(body: Mapping[str, Any], key: str) -> str:
         return ""
     if not isinstance(value, str):
         raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: a string")
+    if any("\ud800" <= character <= "\udfff" for character in value):  # JSON can escape half a character
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: it holds half a character (a lone surrogate)")
     return value
 
 

@@ -71,7 +71,7 @@ def sources_document(snapshot: Snapshot) -> dict[str, Any]:
         "at": _rfc3339(snapshot.at, snapshot),
         "simulated": snapshot.simulated,
         "primary": _primary(snapshot.primary),
-        "sources": [_source(status, snapshot) for status in snapshot.sources],
+        "sources": [_source(status, part) for part in snapshot.everywhere() for status in part.sources],
     }
 
 
@@ -91,6 +91,7 @@ def _source(status: SourceStatus, snapshot: Snapshot) -> dict[str, Any]:
     description, health = status.description, status.health
     return {
         "name": description.name,
+        "measures": snapshot.node or None,  # None: relayed, the measured node's daemon knows
         "type": description.type,
         "detail": description.detail,
         "interval_seconds": description.interval_seconds,
@@ -162,9 +163,11 @@ def _readings(node: NodeView, request: Request) -> Response:
 
 
 def _known_channel(node: NodeView, snapshot: Snapshot, channel_id: str) -> Channel:
-    known = {channel.id: channel for status in snapshot.sources for channel in status.description.channels}
+    parts = tuple(snapshot.everywhere())
+    described = (status.description for part in parts for status in part.sources)
+    known = {channel.id: channel for description in described for channel in description.channels}
     known |= {channel.id: channel for channel in node.history.channels()}
-    known |= {reading.channel.id: reading.channel for reading in snapshot.readings.values()}
+    known |= {reading.channel.id: reading.channel for part in parts for reading in part.readings.values()}
     if channel_id in known:
         return known[channel_id]
     if not channel_id:

@@ -35,6 +35,8 @@ _HEADERS: Final[Mapping[str, tuple[str, ...]]] = {
 _ALWAYS_SENT: Final = "X-Content-Type-Options"
 _BCRYPT: Final = re.compile(r"\$2[abxy]?\$([0-9]{2})\$[./A-Za-z0-9]{53}")
 _BCRYPT_COSTS: Final = range(4, 17)  # above, one login takes a Raspberry Pi more than ten seconds
+_MOST_BURST_DIGITS: Final = 9
+_LONGEST_INTERVAL_SECONDS: Final = 30 * 86400.0
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e\xa0-\xff]*")
 
 
@@ -179,7 +181,7 @@ def _users(section: Section) -> dict[str, str]:
 
 def _rate_limit(section: Section) -> RateLimit | None:
     interval, burst = section.text("interval"), section.text("burst")
-    if burst and not (burst.isascii() and burst.isdecimal()):
+    if burst and not (burst.isascii() and burst.isdecimal() and len(burst) <= _MOST_BURST_DIGITS):
         raise section.error("burst", f"expected a whole number, got {shown(burst)}")
     if interval in {"", "0", "0s"}:
         return None
@@ -187,6 +189,8 @@ def _rate_limit(section: Section) -> RateLimit | None:
         seconds = seconds_from_text(interval)
     except ValueError as error:
         raise section.error("interval", str(error)) from error
+    if seconds > _LONGEST_INTERVAL_SECONDS:
+        raise section.error("interval", "expected 30d at most")
     if not int(burst or 0):
         raise section.error("burst", "is missing: how many requests may come at once, at least 1")
     return RateLimit(seconds, int(burst)) if seconds > 0 else None

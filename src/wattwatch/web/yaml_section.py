@@ -1,6 +1,7 @@
 """A mapping of a YAML file whose keys are looked up by type; every mistake is one line with file and key."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,6 +13,7 @@ from wattwatch.errors import ConfigError
 T = TypeVar("T")
 _LONGEST_SHOWN: Final = 60
 _BOOLEANS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")  # YAML can escape them; no path or certificate holds them
 _LARGEST_BYTES: Final = 256 * 1024
 
 
@@ -69,13 +71,19 @@ class Section:
         value = self.content.get(key, "")
         if not isinstance(value, str):
             raise self.error(key, f"expected text, got {shown(value)}")
+        self._check_characters(key, value)
         return value
+
+    def _check_characters(self, key: str, text: str) -> None:
+        if _NO_TEXT.search(text):
+            raise self.error(key, "holds a NUL, or half a character (a lone surrogate)")
 
     def texts(self, key: str) -> tuple[str, ...]:
         """The list of texts of a key, empty if it is not there or blank."""
         value = self.content.get(key, "") or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.error(key, f"expected a list of texts, got {shown(value)}")
+        self._check_characters(key, "".join(value))
         return tuple(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
