@@ -48,8 +48,11 @@ def test_a_sum_of_two_meters_of_which_one_hangs_up(tmp_path: Path) -> None:
             until(lambda: is_counted(home), 20, "energy of the sum")
             done = home.run("tag-run", "--name", "two", "--json", "-", "--", "sleep", "18")
             page, document = home.scrape(), json.loads(done.stdout)
+            html = tmp_path / "report.html"
+            assert home.run("report", document["run_id"], "--output", str(html)).returncode == 0
             assert daemon.end() == 0
     (figures,) = document["nodes"]
+    assert "Power of pi-1, W" in html.read_text()
     assert document["completeness"] == "final"
     assert (figures["source"], figures["meter_model"]) == ("a+b", "UM24C+UM24C")
     assert (figures["scope"], figures["quality"]) == ("board", "simulated")

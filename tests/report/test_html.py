@@ -9,6 +9,7 @@ from support.pages import Outline, outline
 from wattwatch.report.chart import PhaseBand
 from wattwatch.report.html import run_page
 from wattwatch.report.series import Trace, trace
+from wattwatch.session.summary import summary_lines
 
 EVIL = """</title></style><script src="http://evil.example/x.js">alert('1')</script>&amp;"><img src=x>"""
 
@@ -213,6 +214,18 @@ def test_warnings_and_what_is_not_final_are_told() -> None:
     assert "figures may change" in cells(page, "result")[0]
     assert "Not final: provisional: the run goes on" in page.text()
     assert "Not final" not in outline(run_page(document())).text()
+
+
+def test_who_counted_what_is_told_where_a_fallback_stood_in() -> None:
+    parts = [
+        {"source": "meter", "scope": "board", "quality": "metered", "energy_joules": 412.04, "seconds": 63.2},
+        {"source": "rapl", "scope": "package", "quality": "sensor", "energy_joules": 41.0, "seconds": 9.0},
+    ]
+    said = "meter 412.0 J in 1 min 03 s (metered, board); rapl 41.0 J in 9.00 s (sensor, package)"
+    assert cells(outline(run_page(document(whole={"parts": parts}))), "parts") == [said]
+    lines = summary_lines(document(whole={"parts": parts}))
+    assert any(line.split(maxsplit=1) == ["parts", said] for line in lines)
+    assert not any("parts" in line for line in summary_lines(document()))
 
 
 def test_nothing_from_outside_can_become_a_tag() -> None:

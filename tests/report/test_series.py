@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwatch.report.series import Trace, trace
+from wattwatch.report.series import Trace, step_powers, summed, trace
 
 VALUES = st.floats(-1e6, 1e6)
 STEPS = st.floats(1e-3, 20.0)
@@ -90,3 +90,26 @@ def test_time_that_runs_back_breaks_the_line() -> None:
 def test_none_and_one() -> None:
     assert drawn([]).lines == ()
     assert drawn([(1.0, 2.0)]).lines == (((1.0, 2.0),),)
+
+
+def test_a_counter_is_drawn_as_the_mean_power_of_its_steps() -> None:
+    points = [(0.0, 100.0), (1.0, 104.0), (3.0, 114.0), (4.0, 2.0), (5.0, 3.0), (15.0, 103.0)]
+    assert step_powers(points, 3.0) == [(1.0, 4.0), (3.0, 5.0), (5.0, 1.0)]
+
+
+def test_a_sum_is_drawn_where_both_curves_are_known() -> None:
+    one = [(float(second), 1.0) for second in range(12)]
+    other = [(0.5, 2.0), (2.5, 4.0), (9.0, 4.0), (10.0, 6.0)]
+    assert summed(one, other, 3.0) == [(1.0, 3.5), (2.0, 4.5), (9.0, 5.0), (10.0, 7.0)]
+    assert summed(one, [], 3.0) == []
+
+
+@given(series(), series(), st.floats(0.1, 30.0))
+def test_a_sum_is_between_the_sums_of_lowest_and_highest(
+    one: list[tuple[float, float]], other: list[tuple[float, float]], limit: float
+) -> None:
+    lowest = min(value for _, value in one) + min(value for _, value in other)
+    highest = max(value for _, value in one) + max(value for _, value in other)
+    for point in summed(one, other, limit):
+        assert lowest - 1e-6 <= point.value <= highest + 1e-6
+        assert other[0][0] <= point.seconds <= other[-1][0]

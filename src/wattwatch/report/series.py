@@ -1,6 +1,7 @@
 """Curves small enough to draw: the lowest and highest reading of every bucket of time, and the gaps. Pure."""
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -88,6 +89,34 @@ def trace(
             buckets[index] = _Bucket(kept)
     gaps = _gaps(everything, max(gap_limit_seconds, width_seconds))
     return Trace(label, unit, tuple(_lines(buckets)), tuple(gaps))
+
+
+def step_powers(joules: Sequence[tuple[float, float]], gap_limit_seconds: float) -> list[Point]:
+    """The curve of a counter of joules: the mean power of each step, at its end.
+
+    Over a gap it is not known when the energy flowed, and a fall is a wrap or a reset: neither is drawn.
+    """
+    return [
+        Point(end, (after - before) / (end - start))
+        for (start, before), (end, after) in pairwise(joules)
+        if 0 < end - start <= gap_limit_seconds and after >= before
+    ]
+
+
+def summed(
+    curve: Sequence[tuple[float, float]], other: Sequence[tuple[float, float]], gap_limit_seconds: float
+) -> list[Point]:
+    """The sum of two curves at the points of the first, where the other has neighbours near enough."""
+    seconds = [at for at, _ in other]
+    points = []
+    for at, value in curve:
+        right = bisect_left(seconds, at)
+        left = right if right < len(other) and seconds[right] == at else right - 1
+        if left >= 0 and right < len(other) and seconds[right] - seconds[left] <= gap_limit_seconds:
+            (start, before), (end, after) = other[left], other[right]
+            share = (at - start) / (end - start) if end > start else 0.0
+            points.append(Point(at, value + before + share * (after - before)))
+    return points
 
 
 def _bucket_index(seconds: float, width_seconds: float, count: int) -> int:

@@ -12,6 +12,7 @@ from wattwatch.report.words import (
     energy_text,
     joules_text,
     number,
+    parts_text,
     percent_text,
     seconds_text,
     signed_percent_text,
@@ -142,6 +143,7 @@ def method_table(node: Document) -> str:
         ("temperature", _word(zone) if zone else "no zone was read"),
         ("energy", _ENERGY_METHOD),
         ("observer", _OBSERVER_METHOD),
+        *((("parts", parts),) if (parts := parts_text(node)) else ()),
     )
     return _facts(f"How node {_word(node.get('node'))} was measured", rows)
 

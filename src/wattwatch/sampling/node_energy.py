@@ -53,8 +53,9 @@ class NodeEnergy:
 
     def see(self, channel: Channel) -> None:
         """A channel was read: the counter to which it belongs appears at 0, before its first increase."""
-        if channel.id not in self._places:
+        if channel.id not in self._unseen:
             return
+        self._unseen.discard(channel.id)
         self._unread.discard(channel.id)
         for index, supply in enumerate(self._supplies):
             self._raise(self._keys[index], self._counted[index])
@@ -107,7 +108,8 @@ class NodeEnergy:
         for supply, combiner in zip(self._supplies, self._combiners, strict=True):
             for index, channel_id in enumerate(supply.channel_ids):
                 self._places.setdefault(channel_id, []).append((combiner, index))
-        self._unread = self._places.keys() - known_until.keys()
+        self._unseen = set(self._places)  # by this process
+        self._unread = self._unseen - known_until.keys()  # in this boot
         # Fallbacks of before: should one come back, nothing is counted for the time until then.
         self._others = {
             labels[0] for name, labels in self._counters.snapshot() if name == COUNTED_UNTIL.name

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from wattwatch.clock import Clock, rfc3339
 from wattwatch.errors import ClientError, RunError
 from wattwatch.report.chart import PhaseBand
 from wattwatch.report.html import run_page
-from wattwatch.report.series import Trace, trace
+from wattwatch.report.series import Trace, step_powers, summed, trace
 from wattwatch.session.runs import Runs
 
 _AROUND_SECONDS: Final = 5.0
@@ -74,11 +75,14 @@ def run_curves(client: Client, document: Document) -> Curves:
     windows = _windows(client, document, node)
     zone = (node["temperature_celsius"] or {}).get("zone")
     channels = list(_channels(sources))
-    power = _power_channel(channels, sources, node)
+    powers = _power_channels(channels, sources, node)
     heat = next((c["channel"] for c in channels if _is_temperature_of(c, zone)), None)
+    gap_seconds = windows.gap_seconds
+    power = _summed_power(client, document, powers, gap_seconds)
+    degrees = [] if heat is None else _points(client, document, heat)
     return Curves(
-        _curve(client, document, power, (f"Power of {node['node']}", "W"), windows.gap_seconds),
-        _curve(client, document, heat, (f"Temperature of {zone}", "°C"), windows.gap_seconds),
+        trace(f"Power of {node['node']}", "W", power, gap_seconds) if powers else None,
+        None if heat is None else trace(f"Temperature of {zone}", "°C", degrees, gap_seconds),
         windows.bands,
     )
 
@@ -92,11 +96,27 @@ def _is_temperature_of(channel: Document, zone: str | None) -> bool:
     return bool(zone) and channel["zone"] == zone and channel["quantity"] == "temperature_celsius"
 
 
-def _power_channel(channels: list[dict[str, Any]], sources: Document, node: Document) -> str | None:
-    """The channel that stood for the node: the primary if it still is of that source."""
-    powers = [c["channel"] for c in channels if c["source"] == node["source"] and c["unit"] == "watts"]
-    primary = (sources.get("primary") or {}).get("channel")
-    return primary if primary in powers else next(iter(powers), None)
+def _power_channels(
+    channels: list[dict[str, Any]], sources: Document, node: Document
+) -> list[dict[str, Any]]:
+    """The channels that stood for the node: those of the primary if it still is of these sources."""
+    primary = sources.get("primary") or {}
+    if primary.get("source") == node["source"]:
+        wanted = primary.get("channels") or [primary.get("channel")]
+        if found := [channel for channel in channels if channel["channel"] in wanted]:
+            return found
+    return [c for c in channels if c["source"] == node["source"] and c["unit"] == "watts"][:1]
+
+
+def _summed_power(
+    client: Client, document: Document, channels: Sequence[Document], gap_seconds: float
+) -> Sequence[tuple[float, float]]:
+    """The power of these channels together; of counters, by the mean of their steps."""
+    curves: list[Sequence[tuple[float, float]]] = []
+    for channel in channels:
+        points = _points(client, document, channel["channel"])
+        curves.append(points if channel["unit"] == "watts" else step_powers(points, gap_seconds))
+    return reduce(lambda one, other: summed(one, other, gap_seconds), curves) if curves else []
 
 
 def _windows(client: Client, document: Document, node: Document) -> _Windows:
@@ -124,11 +144,8 @@ def _band(window: Document, document: Document) -> PhaseBand:
     return PhaseBand(window["phase"], _utc_seconds(window["started_at"]) - started_seconds, end_seconds)
 
 
-def _curve(
-    client: Client, document: Document, channel: str | None, label: tuple[str, str], gap_seconds: float
-) -> Trace | None:
-    if channel is None:
-        return None
+def _points(client: Client, document: Document, channel: str) -> list[tuple[float, float]]:
+    """Readings around a run, in seconds from its start."""
     started_seconds = _utc_seconds(document["started_at"])
     end_seconds = started_seconds + document["duration_seconds"] + _AROUND_SECONDS
     query = {
@@ -136,12 +153,11 @@ def _curve(
         "start": rfc3339(started_seconds - _AROUND_SECONDS),
         "end": rfc3339(end_seconds),
     }
-    points = (
+    return [
         (_utc_seconds(row["at"]) - started_seconds, row["value"])
         for row in _rows(client, query)
         if row["value"] is not None
-    )
-    return trace(*label, points, gap_seconds)
+    ]
 
 
 def _rows(client: Client, query: dict[str, str]) -> Iterator[dict[str, Any]]:
