@@ -599,3 +599,17 @@ def test_a_counter_may_stand_for_the_node(tmp_path: Path) -> None:
         "rapl", "package", pytest.approx(2.0),
     )  # fmt: skip
     assert figures["sampled_seconds"] == 10.0
+
+
+def test_a_run_over_a_change_of_the_primary_is_of_the_new_one_alone(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path, WITH_FALLBACK)
+    node.service.start(RunRequest("r"))
+    node.play(10)
+    facts = replace(FACTS, primary=Primary.of(PACKAGE))
+    node.service.update_facts(facts)
+    node.play(10)
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(1)
+    (figures,) = node.service.get("r")["nodes"]
+    assert (figures["source"], figures["energy_joules"]) == ("rapl", pytest.approx(40.0))
+    assert figures["sampled_seconds"] == 20.0

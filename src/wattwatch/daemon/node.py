@@ -273,7 +273,7 @@ def _what_changes(changes: SourceChanges, before: Primary | None, after: Primary
     if before == after:
         return said
     old, new = (primary.channel_id if primary else "none" for primary in (before, after))
-    return f"{said}; primary: {new}, was {old}: runs that are open have parts of both"
+    return f"{said}; primary: {new}, was {old}: runs that are open are read off the new one"
 
 
 class _Ticker:

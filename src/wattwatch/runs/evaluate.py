@@ -15,6 +15,7 @@ from wattwatch.runs.memo import EnergyMemo, GaugeMemo, GrowthMemo
 from wattwatch.runs.partition import Piece, partition, union
 from wattwatch.runs.parts import BootReach, Part, boot_parts
 from wattwatch.runs.run import Run, Stamp
+from wattwatch.sampling.snapshot import Primary
 from wattwatch.store.base import Span
 
 MEMORY_CHANNEL: Final = "host/memory/used_bytes"
@@ -38,6 +39,7 @@ class _PartMemo:
 @dataclass(slots=True)
 class _RunMemo:
     edges: EdgeReader
+    supplies: tuple[Primary | None, Primary | None]
     zone: Channel | None = None
     parts: dict[tuple[str, Instant], _PartMemo] = field(default_factory=dict)
 
@@ -143,7 +145,11 @@ class Evaluator:
         return None if reach is None else reach.last
 
     def _look(self, run: Run, now: Stamp, facts: NodeFacts) -> _Look:
-        memo = self._memos.setdefault(run.run_id, _RunMemo(EdgeReader(self._history)))
+        memo = self._memos.get(run.run_id)
+        if memo is None or memo.supplies != (facts.primary, facts.fallback):
+            # After a change of the primary a run is read anew: its figures are of one source, as they say.
+            memo = _RunMemo(EdgeReader(self._history), (facts.primary, facts.fallback))
+            self._memos[run.run_id] = memo
         if memo.zone is None:
             memo.zone = self._hottest_zone(run.start.at, facts)
         return _Look(run, now, facts, memo)
