@@ -27,7 +27,7 @@ def warned(conditions: Conditions, model: str = "UM24C") -> list[str]:
 
 def test_only_the_meter_and_throttling_now_are_looked_at() -> None:
     channels = (VOLTS, AMPERES, COUNT, CHARGE, UNDER_VOLTAGE, SINCE_BOOT, OTHER)
-    assert condition_channels(channels, "meter") == (VOLTS, AMPERES, COUNT, UNDER_VOLTAGE)
+    assert condition_channels(channels, ("meter",)) == (VOLTS, AMPERES, COUNT, UNDER_VOLTAGE)
 
 
 def test_an_undisturbed_run_has_no_warning() -> None:
@@ -69,6 +69,11 @@ def test_another_selected_group_is_told_with_both() -> None:
     other = Channel("meter", "group-0", "energy_joules", Kind.ACCUMULATOR)
     both = conditions_of(readings(COUNT, 1.0)) + conditions_of(readings(other, 2.0))
     assert [line for line in warned(both) if "group-0, group-3" in line]
+
+
+def test_two_meters_may_count_in_different_groups() -> None:
+    second = Channel("second", "group-0", "energy_joules", Kind.ACCUMULATOR)
+    assert warned(conditions_of(readings(COUNT, 1.0)) + conditions_of(readings(second, 2.0))) == []
 
 
 def test_past_the_end_of_the_display_it_is_no_longer_near_it() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.history import MEMORY, OBSERVER, POWER, FakeHistory, gap
 from wattwatch.reading import Instant, Reading
 from wattwatch.runs.energy import Curve, Supply, Timing, window_energy
-from wattwatch.runs.memo import EnergyMemo, GaugeMemo, GrowthMemo
+from wattwatch.runs.memo import EnergyMemo, GrowthMemo, gauge_memo
 from wattwatch.store.base import Span
 
 TIMING = Timing(interval_seconds=1.0, gap_seconds=3.0)
@@ -22,7 +22,7 @@ def test_looking_often_gives_what_one_look_gives(steps: list[float], start: floa
     """Whatever the readings, and however often the figures were asked for while they came."""
     history, seconds, total = FakeHistory(), 0.0, 0.0
     start = round(start, 6)
-    often = EnergyMemo(at(start)), GaugeMemo(at(start)), GrowthMemo(at(start))
+    often = EnergyMemo(at(start)), gauge_memo(at(start)), GrowthMemo(at(start))
     for step, value in zip(steps, values, strict=False):
         before, seconds, total = seconds, seconds + step, total + value
         if step > TIMING.limit_seconds and seconds != step:

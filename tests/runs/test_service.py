@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.history import gap
 from support.node import FACTS, FakeNode
 from wattwatch.errors import RunError
-from wattwatch.reading import Channel, Kind, Scope
+from wattwatch.reading import Channel, Kind, Reading, Scope
 from wattwatch.runs.document import NO_SOURCE
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
@@ -249,6 +249,28 @@ def test_disagreement_with_the_meter_is_a_warning(node: FakeNode) -> None:
     document = node.service.get("r")
     assert document["nodes"][0]["disagreement_ratio"] == pytest.approx(2.5 / 2.6 - 1, rel=1e-3)
     assert document["warnings"] == ["own integral and the meter's own count differ by -3.8%"]
+
+
+def test_what_disturbed_a_run_is_told_with_it_and_with_no_other(node: FakeNode) -> None:
+    """Only while it goes on: the Pi is slowed down, and its supply gives way."""
+    slowed = Channel("pi", "under-voltage", "throttled_now_flag", Kind.GAUGE)
+    volts = Channel("meter", "vbus", "voltage_volts", Kind.GAUGE)
+
+    def play(supply_volts: float) -> None:
+        for _ in range(20):
+            node.play(0.5)
+            at = node.clock.now()
+            node.history.put(Reading(slowed, float(supply_volts < 4.7), at), Reading(volts, supply_volts, at))
+
+    for run_id, supply_volts in (("before", 5.1), ("during", 4.61), ("after", 5.1)):
+        node.service.start(RunRequest(run_id))
+        play(supply_volts)
+        node.service.end(run_id, RunState.SUCCEEDED, 0)
+        node.play(1)
+    assert node.service.get("before")["warnings"] == node.service.get("after")["warnings"] == []
+    slow, low = node.service.get("during")["warnings"]
+    assert "slowed down during the run (under-voltage)" in slow
+    assert "the meter saw 4.61 V" in low
 
 
 def test_a_run_over_a_reboot_counts_the_time_between_as_missing(node: FakeNode) -> None:

@@ -1,7 +1,7 @@
 """What may have disturbed a measurement: throttling, a supply that gave way, a meter at its limits. Pure."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,7 +34,7 @@ class Conditions:
     lowest_volts: float = math.inf
     highest_amperes: float = 0.0
     throttled: frozenset[str] = frozenset()
-    counted: dict[str, float] = field(default_factory=dict)  # joules of each group that was selected, by zone
+    counted: dict[Channel, float] = field(default_factory=dict)  # joules of each group that was selected
 
     def __add__(self, later: "Conditions") -> "Conditions":
         """Both together; `later` comes after this one."""
@@ -46,15 +46,15 @@ class Conditions:
         )
 
 
-def condition_channels(channels: Iterable[Channel], meter: str) -> tuple[Channel, ...]:
-    """The channels that conditions are told from: the meter's own, and throttling flags of any source."""
-    return tuple(channel for channel in channels if _tells(channel, meter))
+def condition_channels(channels: Iterable[Channel], meters: Container[str]) -> tuple[Channel, ...]:
+    """The channels that conditions are told from: those of the meters, and throttling flags of any source."""
+    return tuple(channel for channel in channels if _tells(channel, meters))
 
 
-def _tells(channel: Channel, meter: str) -> bool:
+def _tells(channel: Channel, meters: Container[str]) -> bool:
     if channel.quantity == _THROTTLED:
         return True
-    if channel.source != meter:
+    if channel.source not in meters:
         return False
     name = f"{channel.zone}/{channel.quantity}"
     return name in {_VOLTS, _AMPERES} or _is_count(channel)
@@ -77,13 +77,13 @@ def conditions_of(readings: Iterable[Reading]) -> Conditions:
         return Conditions(lowest_volts=min(reading.value for reading in values))
     if channel.quantity == "current_amperes":
         return Conditions(highest_amperes=max(reading.value for reading in values))
-    return Conditions(counted={channel.zone: values[-1].value})
+    return Conditions(counted={channel: values[-1].value})
 
 
 def condition_warnings(conditions: Conditions, model: str) -> Iterator[str]:
     """One line for each thing that makes the measurement doubtful (docs/measuring.md explains them).
 
-    `model` is the meter's, "" if there is none.
+    `model` is the meter's, "" if there is none or if there are several kinds.
     """
     if conditions.throttled:
         names = ", ".join(sorted(conditions.throttled))
@@ -99,13 +99,15 @@ def condition_warnings(conditions: Conditions, model: str) -> Iterator[str]:
             f"the current reached {conditions.highest_amperes:.3g} A of the {model}'s {range_amperes:g} A: "
             "beyond its range the reading is not specified"
         )
-    if len(conditions.counted) > 1:
-        names = ", ".join(sorted(conditions.counted))
-        yield f"the meter's selected group was changed ({names}): gaps across the change cannot be filled"
-    for zone, joules in conditions.counted.items():
+    for source in sorted({channel.source for channel in conditions.counted}):
+        groups = sorted(channel.zone for channel in conditions.counted if channel.source == source)
+        if len(groups) > 1:
+            names = ", ".join(groups)
+            yield f"{source}: its selected group was changed ({names}): gaps across that cannot be filled"
+    for channel, joules in conditions.counted.items():
         if any(FULL_RATIO * end <= joules <= end for end in DISPLAY_ENDS_JOULES):
             yield (
-                f"the meter's {zone} is near the end of its display "
+                f"{channel.source}: its {channel.zone} is near the end of its display "
                 f"({joules / JOULES_PER_MILLIWATT_HOUR:.0f} mWh): reset it before the next run "
                 "(wattwatch meters set ADDRESS --reset-group)"
             )

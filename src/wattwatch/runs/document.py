@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wattwatch.clock import rfc3339
+from wattwatch.runs.conditions import condition_warnings
 from wattwatch.runs.figures import Figures, NodeFacts, RunFigures
 from wattwatch.runs.run import Completeness, Run, RunState
 
@@ -46,7 +47,9 @@ def run_document(
             {"phase": phase} | node_document(of_phase, facts, figures.zone)
             for phase, of_phase in figures.phases.items()
         ]
-        warnings = list(_warnings(whole, facts))
+        models = set(facts.meter_model().split("+"))
+        model = models.pop() if len(models) == 1 else ""
+        warnings = [*_warnings(whole, facts), *condition_warnings(figures.whole.conditions, model)]
     ended_seconds = times.ended_seconds
     return {
         "run_id": run.run_id,

@@ -7,11 +7,12 @@ from typing import Final
 
 from wattwatch.errors import StoreError
 from wattwatch.reading import Channel, Instant, Reading
+from wattwatch.runs.conditions import condition_channels
 from wattwatch.runs.edges import Edge, EdgeChannels, EdgeReader, edge_channels, growth_between
 from wattwatch.runs.energy import EnergyFigures
 from wattwatch.runs.figures import Figures, NodeFacts, Progress, RunFigures, RunHistory
 from wattwatch.runs.hosts import GaugeFigures, preferred_zones, value_at
-from wattwatch.runs.memo import EnergyMemo, GaugeMemo, GrowthMemo
+from wattwatch.runs.memo import ConditionsMemo, EnergyMemo, FoldMemo, GrowthMemo, gauge_memo
 from wattwatch.runs.partition import Piece, partition, union
 from wattwatch.runs.parts import BootReach, Part, boot_parts
 from wattwatch.runs.run import Run, Stamp
@@ -31,9 +32,10 @@ _NO_CHANNELS: Final = EdgeChannels((), {}, (), ())
 class _PartMemo:
     energy: EnergyMemo
     fallback: EnergyMemo
-    temperature: GaugeMemo
-    memory: GaugeMemo
+    temperature: FoldMemo[GaugeFigures]
+    memory: FoldMemo[GaugeFigures]
     observer: GrowthMemo
+    conditions: ConditionsMemo
 
 
 @dataclass(slots=True)
@@ -50,9 +52,10 @@ class _RunMemo:
             memos = (
                 EnergyMemo(start),
                 EnergyMemo(start),
-                GaugeMemo(start),
-                GaugeMemo(start),
+                gauge_memo(start),
+                gauge_memo(start),
                 GrowthMemo(start),
+                ConditionsMemo(start),
             )
             self.parts[part.phase, start] = _PartMemo(*memos)
         return self.parts[part.phase, start]
@@ -67,6 +70,7 @@ class _Look:
     facts: NodeFacts
     memo: _RunMemo
     channels: EdgeChannels = _NO_CHANNELS  # named where edges are looked at
+    telling: tuple[Channel, ...] = ()  # what may have disturbed it is told from these
     final: bool = False  # what is open will not be filled any more
 
 
@@ -113,8 +117,13 @@ class Evaluator:
 
         They are `final` where nothing is waited for any more: the fallback then stands in for what is open.
         """
-        channels = edge_channels(self._history.channels(), facts.supplies, facts.meters)
-        look = replace(self._look(run, now, facts), channels=channels, final=final)
+        known = self._history.channels()
+        look = replace(
+            self._look(run, now, facts),
+            channels=edge_channels(known, facts.supplies, facts.meters),
+            telling=condition_channels(known, facts.meters),
+            final=final,
+        )
         pieces = partition(run.windows, now)
         phases: dict[str, Figures] = {}
         whole: Figures | None = None
@@ -209,6 +218,7 @@ class Evaluator:
             growth.network_bytes,
             memo.observer.up_to(history, OBSERVER_CHANNEL, part.end),
             fallback,
+            memo.conditions.up_to(history, look.telling, part.end),
         )
 
     def _temperature(self, look: _Look, part: Part) -> GaugeFigures:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wattwatch.reading import Channel, Instant
+from wattwatch.runs.conditions import Conditions
 from wattwatch.runs.energy import Curve, EnergyFigures, Supply, Timing
 from wattwatch.runs.hosts import CpuUse, GaugeFigures
 from wattwatch.sampling.integrate import UNKNOWN_LIMITS
@@ -102,6 +103,7 @@ class Figures:
     network_bytes: float | None = None
     observer_cpu_seconds: float | None = None
     fallback: EnergyFigures = field(default_factory=EnergyFigures)  # of the time the primary is missing
+    conditions: Conditions = field(default_factory=Conditions)
 
     def __add__(self, later: "Figures") -> "Figures":
         """Both together; unknown and known is unknown. The edges add up as well: see `whole`."""
@@ -115,6 +117,7 @@ class Figures:
             _sum(self.network_bytes, later.network_bytes),
             _sum(self.observer_cpu_seconds, later.observer_cpu_seconds),
             self.fallback + later.fallback,
+            self.conditions + later.conditions,
         )
 
 

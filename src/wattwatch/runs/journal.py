@@ -66,15 +66,15 @@ class Journal:
         now = self._clock.now()
         if at.boot_id != now.boot_id:
             raise RunError("boot_id: not an instant of this boot; leave the instant out for now")
-        if at.boot_seconds > now.boot_seconds + _FUTURE_SECONDS:
+        if at.boot_seconds < 0:
+            raise RunError("an instant before this boot: runs are marked while they go on")
+        if not at.boot_seconds <= now.boot_seconds + _FUTURE_SECONDS:  # nor NaN
             raise RunError("an instant in the future: leave it out for now")
         return Stamp(at, at.boot_seconds + self._clock.wall().unix_minus_boot_seconds)
 
     def stamp_of_utc(self, utc_seconds: float) -> Stamp:
         """The stamp of a UTC of this boot; RunError for one before it or still to come."""
         boot_seconds = round(utc_seconds - self._clock.wall().unix_minus_boot_seconds, 6)
-        if boot_seconds < 0:
-            raise RunError("an instant before this boot: runs are marked while they go on")
         return self.stamp(Instant(self._clock.now().boot_id, boot_seconds))
 
     def open(self, request: RunRequest, node: str, at: Stamp, open_runs: int) -> Opened:

@@ -3,11 +3,12 @@
 A part lies in one boot. That its figures may be cut anywhere and added again is what makes this right.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Generic, Protocol, Self, TypeVar
 
-from wattwatch.reading import Instant, Reading
+from wattwatch.reading import Channel, Instant, Reading
+from wattwatch.runs.conditions import Conditions, conditions_of
 from wattwatch.runs.energy import Curve, EnergyFigures, settled_energy, window_energy
 from wattwatch.runs.hosts import GaugeFigures, counter_growth, gauge_figures
 from wattwatch.store.base import EnergyHistory, Span
@@ -54,24 +55,53 @@ class EnergyMemo:
         return figures
 
 
+class _Figures(Protocol):
+    def __add__(self, later: Self, /) -> Self: ...
+
+
+_Folded = TypeVar("_Folded", bound=_Figures)
+
+
 @dataclass(slots=True)
-class GaugeMemo:
-    """First, mean and highest value of a gauge from a start on."""
+class FoldMemo(Generic[_Folded]):
+    """Figures of a channel's readings from a start on, by a `fold` whose results add up."""
 
     until: Instant  # readings before it are in the figures
-    figures: GaugeFigures = field(default_factory=GaugeFigures)
+    figures: _Folded
+    fold: Callable[[list[Reading]], _Folded]
 
-    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> GaugeFigures:
+    def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> _Folded:
         """Figures of every reading before `end`."""
         for span in slices(self.until, end):
             readings = list(history.readings(channel_id, span))
             inside = [reading for reading in readings if _is_within(reading, span)]
-            self.figures += gauge_figures(inside)
+            self.figures += self.fold(inside)
             if not _is_passed(readings, span):  # more readings may still come that are in it
                 self.until = inside[-1].at.plus(_MICROSECOND) if inside else self.until
                 break
             self.until = span.end
         return self.figures
+
+
+def gauge_memo(start: Instant) -> FoldMemo[GaugeFigures]:
+    """First, mean and highest value of a gauge from a start on."""
+    return FoldMemo(start, GaugeFigures(), gauge_figures)
+
+
+@dataclass(slots=True)
+class ConditionsMemo:
+    """The worst of several channels from a start on; channels may be added at any time."""
+
+    start: Instant
+    channels: dict[str, FoldMemo[Conditions]] = field(default_factory=dict)
+
+    def up_to(self, history: EnergyHistory, channels: Iterable[Channel], end: Instant) -> Conditions:
+        """The worst before `end`."""
+        worst = Conditions()
+        for channel in channels:
+            memo = self.channels.setdefault(channel.id, FoldMemo(self.start, Conditions(), conditions_of))
+            worst += memo.up_to(history, channel.id, end)
+        return worst
 
 
 @dataclass(slots=True)
