@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from support.web_node import METER, NOW, DatedFakeHistory, snapshot, status
 from wattwatch.reading import Channel, Instant, Kind, Quality, Reading, Scope
 from wattwatch.sampling.snapshot import Primary, Snapshot
-from wattwatch.web.page_power import power_curve, power_section, primary_power_points
+from wattwatch.web.page_curve import power_curve, primary_power_points
+from wattwatch.web.page_power import power_section
 
 POWER = METER[0]
 COUNTER = Channel("rapl", "package-0", "energy_joules", Kind.COUNTER, Scope.PACKAGE)

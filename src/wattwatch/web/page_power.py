@@ -3,129 +3,24 @@
 What is drawn says no more than `/metrics` does to whoever scrapes it every second.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from typing import Final
 
 from wattwatch import metrics
 from wattwatch.errors import StoreError
-from wattwatch.reading import Channel, Instant, Kind, Quality
-from wattwatch.report.series import Gap, Trace, trace
+from wattwatch.reading import Quality
 from wattwatch.report.ticks import Tick, value_ticks
 from wattwatch.sampling.snapshot import Snapshot, node_power_watts
-from wattwatch.store.base import EnergyHistory, Span
+from wattwatch.store.base import EnergyHistory
 from wattwatch.units import text_from_joules, text_from_seconds
 from wattwatch.web import page_text
+from wattwatch.web.page_curve import PowerCurve, power_curve
 
-_WINDOWS_SECONDS: Final = (60.0, 120.0, 300.0, 600.0)
-WINDOW_SECONDS: Final = _WINDOWS_SECONDS[-1]
-_MOST_POINTS: Final = 500
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 100.0
 _TOP_PERCENT: Final = 12.0  # room for the uppermost label
-_INTERVALS_PER_GAP: Final = 3  # as in the account: three intervals of a slow source are no gap
 _MINUTE: Final = 60
-
-Points = list[tuple[float, float]]
-"""(seconds, watts), in order of time."""
-
-
-@dataclass(frozen=True, slots=True)
-class PowerCurve:
-    """Power over the last minutes: seconds count from now, so all are negative or zero."""
-
-    trace: Trace
-    window_seconds: float  # how far back the drawing goes
-    mean_watts: float | None  # over the time that was covered
-
-    @property
-    def missing_seconds(self) -> float:
-        """Time in gaps."""
-        return sum(gap.end_seconds - gap.start_seconds for gap in self.trace.gaps)
-
-
-def primary_power_points(history: EnergyHistory, snapshot: Snapshot, limit_seconds: float) -> Points:
-    """Power of the node's primary since `WINDOW_SECONDS`, seconds counted from now.
-
-    The sum of several channels stands where all of them are known. Empty without a primary. StoreError.
-    """
-    if snapshot.primary is None:
-        return []
-    now = snapshot.at
-    span = Span(Instant(now.boot_id, max(0.0, now.boot_seconds - WINDOW_SECONDS)), now)
-    channels = snapshot.primary.channels
-    first, *others = (channel_power_points(history, channel, span, limit_seconds) for channel in channels)
-    for other in others:
-        first = _summed(first, other, limit_seconds)
-    since = span.start.boot_seconds
-    return [(at - now.boot_seconds, watts) for at, watts in first if since <= at <= now.boot_seconds]
-
-
-def channel_power_points(
-    history: EnergyHistory, channel: Channel, span: Span, limit_seconds: float
-) -> Points:
-    """Power of one channel in boot seconds; of a counter the mean of each step, standing at its end.
-
-    A counter's step over a gap has a mean as well, and its energy counts; but when it flowed is not known.
-    """
-    readings = [(r.at.boot_seconds, r.value) for r in history.readings(channel.id, span)]
-    if channel.kind is Kind.POWER:
-        return readings
-    return [
-        (end, (joules_after - joules_before) / (end - start))
-        for (start, joules_before), (end, joules_after) in pairwise(readings)
-        if 0 < end - start <= limit_seconds and joules_after >= joules_before  # a wrap or a reset is no power
-    ]
-
-
-def _summed(points: Points, other: Points, limit_seconds: float) -> Points:
-    found = ((at, watts, _at(other, at, limit_seconds)) for at, watts in points)
-    return [(at, watts + more) for at, watts, more in found if more is not None]
-
-
-def _at(points: Points, at: float, limit_seconds: float) -> float | None:
-    """The value between two neighbours; None where they are too far apart."""
-    index = bisect_left(points, (at,))
-    if index < len(points) and points[index][0] == at:
-        return points[index][1]
-    if not 0 < index < len(points):
-        return None
-    (left, before), (right, after) = points[index - 1], points[index]
-    if right - left > limit_seconds:
-        return None
-    return before + (after - before) * (at - left) / (right - left)
-
-
-def power_curve(history: EnergyHistory, snapshot: Snapshot, gap_seconds: float) -> PowerCurve | None:
-    """The curve of the last minutes; None if there is nothing to draw. StoreError."""
-    limit_seconds = gap_limit_seconds(snapshot, gap_seconds)
-    points = primary_power_points(history, snapshot, limit_seconds)
-    if not points:
-        return None
-    drawn = trace("Power", "W", points, limit_seconds, _MOST_POINTS)
-    first, last = points[0][0], points[-1][0]
-    window_seconds = next((seconds for seconds in _WINDOWS_SECONDS if seconds >= -first), WINDOW_SECONDS)
-    if -last > limit_seconds:
-        drawn = Trace(drawn.label, drawn.unit, drawn.lines, (*drawn.gaps, Gap(last, 0.0)))
-    return PowerCurve(drawn, window_seconds, _mean_watts(points, limit_seconds))
-
-
-def gap_limit_seconds(snapshot: Snapshot, gap_seconds: float) -> float:
-    """The longest step between two readings of the primary that is no gap."""
-    names = () if snapshot.primary is None else snapshot.primary.sources
-    all_sources = (status.description for status in snapshot.sources)
-    intervals = [source.interval_seconds for source in all_sources if source.name in names]
-    return max([gap_seconds, *(_INTERVALS_PER_GAP * seconds for seconds in intervals)])
-
-
-def _mean_watts(points: Points, limit_seconds: float) -> float | None:
-    """Trapezoid over covered time: missing time adds neither energy nor coverage."""
-    steps = [(b - a, (p + q) / 2) for (a, p), (b, q) in pairwise(points) if 0 < b - a <= limit_seconds]
-    covered_seconds = sum(seconds for seconds, _ in steps)
-    return sum(seconds * watts for seconds, watts in steps) / covered_seconds if covered_seconds else None
 
 
 def power_section(history: EnergyHistory, snapshot: Snapshot, gap_seconds: float) -> str:

@@ -224,7 +224,7 @@ def _utc_seconds(key: str, text: str) -> float:
 
 
 def _is_time(seconds: float) -> bool:
-    """Whether it can be a boot clock's: neither negative nor NaN, nor more than the ledger's integers hold."""
+    """Whether it can be a boot clock's: not negative, no NaN, no more than the ledger's integers hold."""
     return 0 <= seconds <= _MOST_BOOT_SECONDS
 
 
