@@ -135,7 +135,7 @@ def test_a_daemon_that_gets_nothing_from_its_meter_says_why(tmp_path: Path) -> N
 def test_without_bluetooth_or_bus_it_says_so_and_lists_ports_all_the_same(home: Home) -> None:
     done = home.run_alone("meters", "--seconds", "1")
     assert done.returncode == 0
-    assert "no D-Bus system bus" in done.stdout
+    assert "no system D-Bus" in done.stdout
     assert "-> sudo apt install dbus" in done.stdout
     assert "Serial ports:" in done.stdout
     assert "no meter found" in done.stdout
@@ -213,7 +213,7 @@ def test_a_meter_by_low_energy_needs_no_pairing(tmp_path: Path) -> None:
     ("arguments", "status", "words"),
     [
         (("pair", "UM24C"), 2, "is no Bluetooth address"),
-        (("pair", METER), 1, "no D-Bus system bus"),
+        (("pair", METER), 1, "no system D-Bus"),
         (("set", "/nonexistent/port"), 2, "nothing to change"),
         (("set", "/nonexistent/port", "--group", "1"), 1, "no such port"),
         (("set", "/nonexistent/port", "--reset-group"), 2, "give --yes"),

@@ -21,7 +21,8 @@ from wattwatch.session.meter_checks import (
     this_user,
 )
 from wattwatch.session.meters import adapter_checks, pairing_checks
-from wattwatch.sources.um.nearby import Adapter, Nearby
+from wattwatch.sources.um.bluez_objects import Adapter
+from wattwatch.sources.um.nearby import Nearby
 from wattwatch.sources.um.ports import Port
 
 EVERY_GROUP = frozenset({"bluetooth", "dialout", "wattwatch", "users"})

@@ -18,8 +18,9 @@ from wattwatch.session.meter_checks import (
 )
 from wattwatch.session.meter_place import held_meters, is_at
 from wattwatch.sources.base import UmSpec
-from wattwatch.sources.um.bluez_objects import BluezError, Trouble
-from wattwatch.sources.um.nearby import Adapter, Nearby, Scan
+from wattwatch.sources.um.bluez_errors import BluezError, Trouble
+from wattwatch.sources.um.bluez_objects import Adapter
+from wattwatch.sources.um.nearby import Nearby, Scan
 from wattwatch.sources.um.ports import Port, find_ports
 
 Say = Callable[[str], None]
@@ -98,7 +99,7 @@ def _trouble_checks(error: BluezError) -> Iterator[Check]:
             yield Check("bluetoothd", State.UNKNOWN, "runs, but does not hear this user")
             yield Check("D-Bus policy", State.PROBLEM, says, to_do)
         case _:
-            yield Check("bluetoothd", State.PROBLEM, says, to_do or "sudo systemctl restart bluetooth")
+            yield Check("bluetoothd", State.PROBLEM, says, to_do)
     yield Check("adapter", State.UNKNOWN, "only bluetoothd can tell")
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -244,6 +245,21 @@ def test_an_adapter_that_is_off_is_named(bluez: FakeBlueZ, meter: FakeDevice) ->
     assert meter.address == METER
     bluez.set_powered(False)
     assert "hci0" in str(refusal(lambda: open_ble(SPEC, CLOCK)))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_adapter_that_is_on_is_taken(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeBlueZ(("hci0", "hci1")) as fake:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", fake.address)
+        fake.set_powered(False, "hci0")
+        fake.add_device(address=METER, adapter="hci1", spp=False, paired=False, gatt=Gatt.RAW, known=known)
+        transport = open_ble(SPEC, CLOCK)
+        assert len(transport.exchange(F0, 130, 5.0).data) == 130
+        transport.close()
+        off = replace(SPEC, adapter="hci0")
+        assert "adapter hci0 is off" in str(refusal(lambda: open_ble(off, CLOCK)))
+        absent = replace(SPEC, adapter="hci7")
+        assert "no Bluetooth adapter hci7" in str(refusal(lambda: open_ble(absent, CLOCK)))
 
 
 def test_hundreds_of_reconnections_leave_no_descriptor_thread_or_match(

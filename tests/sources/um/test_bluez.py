@@ -18,7 +18,7 @@ from wattwatch.reading import Batch
 from wattwatch.sources import open_source
 from wattwatch.sources.base import Source, UmSpec
 from wattwatch.sources.um.bluez import close_bluez, open_bluez, shared_bluez
-from wattwatch.sources.um.bluez_devices import SPP_UUID
+from wattwatch.sources.um.bluez_objects import SPP_UUID
 
 pytestmark = needs_dbus_daemon
 WATTS = pytest.approx(5.0, abs=0.02)  # what the fake's meters are given; their digits are cut off
@@ -394,7 +394,7 @@ def test_without_dbus_fast_the_extra_is_named() -> None:
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "meters by BlueZ need dbus-fast: pip install 'wattwatch[bluetooth]'\n"
+    assert done.stdout == "Bluetooth needs dbus-fast: pip install 'wattwatch[bluetooth]'\n"
 
 
 def test_a_meter_of_an_address_imports_no_heavy_package_until_it_is_needed() -> None:

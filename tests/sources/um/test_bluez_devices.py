@@ -5,19 +5,14 @@ from typing import Any
 import pytest
 
 from wattwatch.errors import SourceUnavailable, SourceUnsupported
-from wattwatch.sources.um.bluez_devices import (
-    FFE0_UUID,
-    SPP_UUID,
-    ObjectTree,
-    choose_device,
-    only_low_energy,
-)
-from wattwatch.sources.um.bluez_errors import RefusedError, explain_bus, explain_refusal
+from wattwatch.sources.um.bluez_devices import choose_adapter, choose_device, only_low_energy
+from wattwatch.sources.um.bluez_errors import Trouble, answer_error, bus_error, explain_connect
+from wattwatch.sources.um.bluez_objects import FFE0_UUID, SPP_UUID, Objects, objects_of
 
 ADDRESS = "00:15:A6:01:AA:BB"
 
 
-def tree(adapters: dict[str, bool], *devices: tuple[str, bool, list[str]]) -> ObjectTree:
+def tree(adapters: dict[str, bool], *devices: tuple[str, bool, list[str]]) -> Objects:
     """bluetoothd's objects: adapters with their power, and the meter as (adapter, paired, services)."""
     objects: dict[str, Any] = {"/org/bluez": {"org.bluez.AgentManager1": {}}}
     for name, powered in adapters.items():
@@ -31,10 +26,10 @@ def tree(adapters: dict[str, bool], *devices: tuple[str, bool, list[str]]) -> Ob
                 "UUIDs": services,
             }
         }
-    return objects
+    return objects_of(objects)
 
 
-def chosen(objects: ObjectTree, adapter: str = "") -> str:
+def chosen(objects: Objects, adapter: str = "") -> str:
     return choose_device(objects, ADDRESS.lower(), adapter, "place").path
 
 
@@ -50,14 +45,14 @@ def test_the_paired_one_is_chosen_among_adapters_that_are_on() -> None:
     ("objects", "adapter", "reason", "words"),
     [
         (tree({}), "", "absent", "there is no Bluetooth adapter"),
-        (tree({"hci0": True}), "hci3", "absent", "there is no adapter hci3"),
+        (tree({"hci0": True}), "hci3", "absent", "there is no Bluetooth adapter hci3"),
         (tree({"hci0": False}, ("hci0", True, [])), "", "absent", "hci0 is off"),
         (tree({"hci0": True, "hci1": False}), "hci1", "absent", "hci1 is off"),
         (tree({"hci0": True}), "", "permission", "wattwatch meters pair"),
         (tree({"hci0": True, "hci1": False}, ("hci1", True, [])), "", "permission", "wattwatch meters pair"),
     ],
 )
-def test_what_is_missing_is_said(objects: ObjectTree, adapter: str, reason: str, words: str) -> None:
+def test_what_is_missing_is_said(objects: Objects, adapter: str, reason: str, words: str) -> None:
     with pytest.raises(SourceUnavailable) as caught:
         chosen(objects, adapter)
     assert caught.value.reason == reason
@@ -99,7 +94,7 @@ def test_a_device_that_may_have_a_serial_port_is_tried(services: list[str]) -> N
     ],
 )
 def test_every_refusal_says_what_to_do(name: str, text: str, reason: str, words: str) -> None:
-    error = explain_refusal("place", ADDRESS, "hci0", RefusedError(name, text))
+    error = explain_connect("place", ADDRESS, "hci0", answer_error(name, text))
     assert error.reason == reason
     assert words in str(error)
     assert str(error).startswith("place: ")
@@ -116,6 +111,54 @@ def test_every_refusal_says_what_to_do(name: str, text: str, reason: str, words:
     ],
 )
 def test_a_bus_out_of_reach_says_what_to_do(error: Exception, reason: str, words: str) -> None:
-    explained = explain_bus("place", error)
+    explained = explain_connect("place", ADDRESS, "hci0", bus_error(error))
     assert explained.reason == reason
     assert words in str(explained)
+    assert str(explained).startswith("place: ")
+
+
+def test_an_adapter_is_chosen_that_is_on_and_knows_the_device() -> None:
+    on = {"hci0": True, "hci1": True, "hci10": True}
+    assert choose_adapter(tree({"hci10": True, "hci2": True}), ADDRESS, "", "place") == "hci2"
+    assert choose_adapter(tree(on, ("hci1", False, [])), ADDRESS.lower(), "", "place") == "hci1"
+    assert choose_adapter(tree(on, ("hci1", False, [])), ADDRESS, "hci10", "place") == "hci10"
+    half_off = tree({"hci0": False, "hci1": True}, ("hci0", True, []))
+    assert choose_adapter(half_off, ADDRESS, "", "place") == "hci1"
+    with pytest.raises(SourceUnavailable, match="hci0 is off"):
+        choose_adapter(half_off, ADDRESS, "hci0", "place")
+
+
+def test_answers_of_the_bus_are_told_from_bluetoothds_own() -> None:
+    freedesktop = "org.freedesktop.DBus.Error."
+    assert answer_error(f"{freedesktop}Spawn.ServiceNotFound", "").trouble is Trouble.NO_BLUETOOTHD
+    assert answer_error(f"{freedesktop}UnknownObject", "gone").trouble is Trouble.REFUSED
+    error = answer_error("org.bluez.Error.NotReady", "Resource Not Ready")
+    assert (error.trouble, error.short_name, error.text) == (
+        Trouble.REFUSED,
+        "NotReady",
+        "Resource Not Ready",
+    )
+    assert "bluetoothd refused (NotReady: Resource Not Ready)" in str(error)
+
+
+def test_objects_are_records_whatever_is_missing() -> None:
+    objects = objects_of(
+        {
+            "/org/bluez/hci10": {"org.bluez.Adapter1": {}},
+            "/org/bluez/hci2": {"org.bluez.Adapter1": {"Address": "00:1A", "Powered": True}},
+            "/org/bluez/hci2/dev_x": {
+                "org.bluez.Device1": {"Address": "aa:bb", "Alias": "E-test", "RSSI": -40}
+            },
+            "/org/bluez/hci2/dev_x/service1": {"org.bluez.GattService1": {}},
+        }
+    )
+    assert [(each.name, each.powered, each.path) for each in objects.adapters] == [
+        ("hci2", True, "/org/bluez/hci2"),
+        ("hci10", False, "/org/bluez/hci10"),
+    ]
+    (device,) = objects.devices
+    assert (device.address, device.name, device.adapter, device.rssi_dbm) == ("AA:BB", "E-test", "hci2", -40)
+    assert [device.paired, device.trusted, device.connected] == [False] * 3
+    assert device.services == frozenset()
+    assert objects.device("Aa:Bb", {"hci2"}) == device
+    assert objects.device("AA:BB", {"hci10"}) is None

@@ -191,7 +191,7 @@ def test_an_adapter_is_used_by_its_address(benches: list[Bench]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("adapters", "words"), [({"hci1": ""}, "hci1 is off"), ({}, "there is no adapter hci1")]
+    ("adapters", "words"), [({"hci1": ""}, "hci1 is off"), ({}, "there is no Bluetooth adapter hci1")]
 )
 def test_an_adapter_that_is_off_or_not_there_is_named(
     benches: list[Bench], adapters: dict[str, str], words: str

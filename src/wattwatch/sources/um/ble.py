@@ -18,8 +18,10 @@ from wattwatch.reading import Instant
 from wattwatch.sources.base import UmSpec
 from wattwatch.sources.um.ble_forms import Form
 from wattwatch.sources.um.ble_inbox import Inbox
+from wattwatch.sources.um.bluez_devices import choose_adapter
+from wattwatch.sources.um.bluez_objects import FFE0_UUID
 from wattwatch.sources.um.link_errors import no_answer
-from wattwatch.sources.um.links import connecting, first_adapter
+from wattwatch.sources.um.links import connecting
 from wattwatch.sources.um.serial_errors import closed, explain_lost
 from wattwatch.sources.um.transport import Reply
 
@@ -31,13 +33,13 @@ try:
 
     from wattwatch.sources.um.ble_errors import BLE_ERRORS, explain_ble
     from wattwatch.sources.um.ble_radio import Radio
+    from wattwatch.sources.um.bluez_bus import bluez_bus
 except ModuleNotFoundError as error:
     raise MissingExtra("Bluetooth Low Energy needs bleak: pip install 'wattwatch[bluetooth]'") from error
 
 CONNECT_SECONDS: Final = 20.0
 SCAN_SECONDS: Final = 8.0
 DISCONNECT_SECONDS: Final = 3.0
-_METER_SERVICE: Final = "0000ffe0-0000-1000-8000-00805f9b34fb"
 _NOTIFIES: Final = frozenset({"notify", "indicate"})
 _QUICK_WRITE: Final = "write-without-response"
 _WRITES: Final = frozenset({_QUICK_WRITE, "write"})
@@ -178,7 +180,9 @@ def open_ble(spec: UmSpec, clock: Clock) -> BleTransport:
 
 
 async def _connect(spec: UmSpec, inbox: Inbox) -> _Link:
-    adapter = spec.adapter or first_adapter()
+    # Our own question, and not bleak's default adapter: that is any which is on, another one each time.
+    async with bluez_bus() as bus:
+        adapter = choose_adapter(await bus.objects(), spec.address, spec.adapter, _place(spec))
     try:
         return await _connect_to(_known(spec.address, adapter), adapter, inbox, spec)
     except BleakError as error:
@@ -220,7 +224,7 @@ def _characteristics(
 ) -> tuple[BleakGATTCharacteristic, BleakGATTCharacteristic]:
     """What notifies and what can be written, in the meter's service; firmwares differ in which that is."""
     for service in client.services:
-        if service.uuid == _METER_SERVICE:
+        if service.uuid == FFE0_UUID:
             notifying = [each for each in service.characteristics if _NOTIFIES & set(each.properties)]
             writable = [each for each in service.characteristics if _WRITES & set(each.properties)]
             both = [each for each in notifying if each in writable]

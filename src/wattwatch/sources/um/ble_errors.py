@@ -12,11 +12,13 @@ from bleak.exc import (
 from dbus_fast.errors import DBusFastError
 
 from wattwatch.errors import SourceUnavailable
-from wattwatch.sources.um.bluez_errors import RefusedError, explain_bus, explain_refusal
+from wattwatch.sources.um.bluez_errors import BluezError, answer_error, bus_error, explain_connect
 from wattwatch.sources.um.link_errors import adapter_off, away, no_adapter
 
-BLE_ERRORS: Final = (BleakError, DBusFastError, OSError, EOFError, TimeoutError, AssertionError, KeyError)
-"""What bleak and dbus-fast raise when a peripheral, bluetoothd or the bus goes away under them.
+BLE_ERRORS: Final = (
+    BluezError, BleakError, DBusFastError, OSError, EOFError, TimeoutError, AssertionError, KeyError,
+)  # fmt: skip
+"""What bleak, dbus-fast and our own questions raise when a meter, bluetoothd or the bus goes away.
 
 AssertionError and KeyError are among it: bleak asserts that replies came, and looks up adapters that have
 just gone.
@@ -30,26 +32,35 @@ def explain_ble(place: str, address: str, adapter: str, error: Exception) -> Sou
             return _not_available(place, adapter, error)
         case BleakDeviceNotFoundError() | TimeoutError():
             return away(place)
-        case BleakDBusError():
-            refused = RefusedError(error.dbus_error, error.dbus_error_details or "")
-            if "UnknownObject" in refused.name or "le-connection" in refused.text:
-                return away(place)
-            return explain_refusal(place, address, adapter or "hci0", refused)
-        case OSError() | EOFError() | DBusFastError():
-            return explain_bus(place, error)
+    if (failed := _as_bluez_error(error)) is not None:
+        is_away = failed.has(("UnknownObject", "le-connection"))
+        return away(place) if is_away else explain_connect(place, address, adapter, failed)
     detail = " ".join(str(error).split()) or type(error).__name__
     return SourceUnavailable(f"{place}: Bluetooth failed ({detail}): switch the meter off and on", "io")
+
+
+def _as_bluez_error(error: Exception) -> BluezError | None:
+    """What D-Bus had to do with it; None if nothing."""
+    match error:
+        case BluezError():
+            return error
+        case BleakDBusError():
+            return answer_error(error.dbus_error, error.dbus_error_details or "")
+        case OSError() | EOFError() | DBusFastError():
+            return bus_error(error)
+    return None
 
 
 def _not_available(place: str, adapter: str, error: BleakBluetoothNotAvailableError) -> SourceUnavailable:
     match error.reason:
         case BleakBluetoothNotAvailableReason.POWERED_OFF:
-            return adapter_off(place, adapter or "hci0")
+            return adapter_off(place, adapter)
         case BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE:
             return SourceUnavailable(
-                f"{place}: this Bluetooth adapter has no Low Energy: use another, or transport rfcomm",
+                f'{place}: this Bluetooth adapter has no Low Energy: set another (adapter = "hci1"), or '
+                'transport = "rfcomm"',
                 "absent",
             )
         case BleakBluetoothNotAvailableReason.NO_BLUETOOTH:
             return no_adapter(place, adapter)
-    return explain_bus(place, PermissionError(str(error)))
+    return explain_connect(place, "", adapter, bus_error(PermissionError(str(error))))

@@ -1,78 +1,50 @@
-"""Which of bluetoothd's devices to connect to, read from its object tree; pure."""
-
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+"""Which of bluetoothd's adapters and devices to use, and why none can be; pure."""
 
 from wattwatch.errors import SourceUnsupported
+from wattwatch.sources.um.bluez_objects import Device, Objects, is_low_energy_only
 from wattwatch.sources.um.link_errors import adapter_off, no_adapter, unpaired
 
-SPP_UUID: Final = "00001101-0000-1000-8000-00805f9b34fb"
-FFE0_UUID: Final = "0000ffe0-0000-1000-8000-00805f9b34fb"
 
-ObjectTree = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Properties by path and interface, without D-Bus variants: the answer of GetManagedObjects."""
+def usable_adapters(objects: Objects, adapter: str, place: str) -> tuple[str, ...]:
+    """The names of the adapters that are on, or of the wanted one alone; SourceUnavailable if there is none.
 
-
-@dataclass(frozen=True, slots=True)
-class KnownDevice:
-    """A device that bluetoothd has an object for; one for each adapter that knows it."""
-
-    path: str
-    adapter: str
-    paired: bool
-    services: frozenset[str]  # UUIDs; empty while nothing is known
+    `place` names the meter in the error line.
+    """
+    wanted = [each for each in objects.adapters if adapter in {"", each.name}]
+    if not wanted:
+        raise no_adapter(place, adapter)
+    usable = tuple(each.name for each in wanted if each.powered)
+    if not usable:
+        raise adapter_off(place, wanted[0].name)
+    return usable
 
 
-def known_devices(tree: ObjectTree, address: str) -> Iterator[KnownDevice]:
-    """Every adapter's view of a device."""
-    for path, interfaces in tree.items():
-        device = interfaces.get("org.bluez.Device1", {})
-        if str(device.get("Address", "")).upper() == address.upper():
-            yield KnownDevice(
-                path,
-                str(device.get("Adapter", "")).rpartition("/")[2],
-                bool(device.get("Paired")),
-                frozenset(str(uuid).lower() for uuid in device.get("UUIDs", ())),
-            )
+def choose_adapter(objects: Objects, address: str, adapter: str, place: str) -> str:
+    """The adapter to reach a device with: one that is on and knows it, else the first that is on.
+
+    Raises SourceUnavailable with what to do.
+    """
+    usable = usable_adapters(objects, adapter, place)
+    device = objects.device(address, usable)
+    return device.adapter if device is not None else usable[0]
 
 
-def choose_device(tree: ObjectTree, address: str, adapter: str, place: str) -> KnownDevice:
+def choose_device(objects: Objects, address: str, adapter: str, place: str) -> Device:
     """The device to connect to: on the wanted adapter, else on one that is on, paired ones first.
 
     Raises SourceUnavailable with what to do, SourceUnsupported if the device has no serial port.
     """
-    powered = _powered_adapters(tree)
-    if adapter and adapter not in powered:
-        raise no_adapter(place, adapter)
-    usable = [name for name, is_on in powered.items() if is_on and adapter in {"", name}]
-    if not usable:
-        off = adapter or next(iter(powered), "")
-        raise adapter_off(place, off) if off else no_adapter(place)
-    devices = [device for device in known_devices(tree, address) if device.adapter in usable]
-    if not devices:
+    device = objects.device(address, usable_adapters(objects, adapter, place))
+    if device is None:
         raise unpaired(place, address)
-    device = max(devices, key=lambda device: device.paired)
-    if _is_low_energy_only(device.services):
+    if is_low_energy_only(device.services):
         raise SourceUnsupported(
             f'{place}: the device has no serial port but Bluetooth Low Energy: set transport = "ble"'
         )
     return device
 
 
-def only_low_energy(tree: ObjectTree, address: str) -> bool:
-    """Whether what is known of a device says that it speaks by FFE0 and has no serial port."""
-    views = [device.services for device in known_devices(tree, address)]
-    return _is_low_energy_only(frozenset[str]().union(*views))
-
-
-def _is_low_energy_only(services: frozenset[str]) -> bool:
-    return FFE0_UUID in services and SPP_UUID not in services
-
-
-def _powered_adapters(tree: ObjectTree) -> dict[str, bool]:
-    return {
-        path.rpartition("/")[2]: bool(interfaces["org.bluez.Adapter1"].get("Powered"))
-        for path, interfaces in sorted(tree.items())
-        if "org.bluez.Adapter1" in interfaces
-    }
+def only_low_energy(objects: Objects, address: str) -> bool:
+    """Whether what all adapters know of a device says that it speaks by FFE0 and has no serial port."""
+    views = [device.services for device in objects.devices if device.address == address.upper()]
+    return is_low_energy_only(frozenset[str]().union(*views))

@@ -1,28 +1,48 @@
 """What bluetoothd and the system bus answer when they do not do it, in one line with the next step."""
 
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from wattwatch.errors import SourceUnavailable
 from wattwatch.sources.um.link_errors import adapter_off, away, held, unpaired
 
-_NO_BLUETOOTHD: Final = "sudo apt install bluez && sudo systemctl enable --now bluetooth"
+_NO_BLUETOOTHD: Final = ("ServiceUnknown", "NameHasNoOwner", "Error.Spawn")
+_ENDED: Final = ("Error.NoReply", "Error.Disconnected")
 _AWAY: Final = ("page-timeout", "host-down", "aborted-by-remote", "connection-timeout", "Host is down")
 _UNPAIRED: Final = ("Authentication", "key-missing", "Permission denied")
 _BUSY: Final = ("InProgress", "br-connection-busy", "AlreadyConnected", "already-connected")
 _REFUSED: Final = ("refused", "canceled")
 
 
-@dataclass(frozen=True)
-class RefusedError(Exception):
-    """An error message from the bus: its name and text."""
+class Trouble(StrEnum):
+    """Why bluetoothd cannot be asked, or what it answered with."""
 
-    name: str
-    text: str
+    NO_BUS = "no-bus"  # the system bus cannot be reached, or is gone
+    NO_BLUETOOTHD = "no-bluetoothd"
+    DENIED = "denied"  # the bus's policy keeps us away from bluetoothd
+    REFUSED = "refused"  # bluetoothd has answered with an error
+
+
+class BluezError(SourceUnavailable):
+    """bluetoothd could not be asked, or refused: one line that does not say yet which meter it was about.
+
+    `name` and `text` are those of the D-Bus error message, empty if there was none.
+    """
+
+    def __init__(self, message: str, reason: str, trouble: Trouble, name: str = "", text: str = "") -> None:
+        super().__init__(message, reason)
+        self.trouble = trouble
+        self.name = name
+        self.text = text
 
     def has(self, words: tuple[str, ...]) -> bool:
-        """Whether one of these words is in it."""
+        """Whether one of these words is in name or text."""
         return any(word in f"{self.name} {self.text}" for word in words)
+
+    @property
+    def short_name(self) -> str:
+        """The last word of the name, such as AuthenticationFailed."""
+        return self.name.rpartition(".")[2]
 
     @property
     def is_momentary(self) -> bool:
@@ -30,25 +50,58 @@ class RefusedError(Exception):
         return self.has(_BUSY)
 
 
-def explain_refusal(place: str, address: str, adapter: str, error: RefusedError) -> SourceUnavailable:
-    """The error to raise when a call to bluetoothd failed."""
-    if error.has(("ServiceUnknown", "NameHasNoOwner")):
-        return SourceUnavailable(f"{place}: bluetoothd is not running: {_NO_BLUETOOTHD}", "absent")
-    if error.has(("AccessDenied",)):
-        return SourceUnavailable(
-            f"{place}: the system bus lets this user not talk to bluetoothd: "
-            "sudo usermod -aG bluetooth $USER, then log in again",
+def bus_error(error: Exception) -> BluezError:
+    """The error to raise when the system bus cannot be reached, or went away in the middle."""
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
+        return BluezError(
+            "there is no system D-Bus here: sudo apt install dbus bluez; in a container, mount the host's "
+            "/run/dbus",
+            "absent",
+            Trouble.NO_BUS,
+        )
+    if isinstance(error, PermissionError) or type(error).__name__ in {"AuthError", "AuthTimeoutError"}:
+        return BluezError(
+            "the system D-Bus refuses this user: in a container it may be AppArmor, or a user namespace "
+            "(set BLEAK_DBUS_AUTH_UID to the user's number on the host)",
             "permission",
+            Trouble.NO_BUS,
         )
-    if error.has(("Error.NoReply", "Error.Disconnected")):
-        return SourceUnavailable(
-            f"{place}: bluetoothd ended or hangs: sudo systemctl restart bluetooth",
-            "io",
-        )
-    return _explain_bluez(place, address, adapter, error)
+    detail = f" ({' '.join(str(error).split())})" if str(error) else ""
+    return BluezError(
+        f"the connection to the system D-Bus was lost{detail}: systemctl status dbus bluetooth",
+        "io",
+        Trouble.NO_BUS,
+    )
 
 
-def _explain_bluez(place: str, address: str, adapter: str, error: RefusedError) -> SourceUnavailable:
+def answer_error(name: str, text: str) -> BluezError:
+    """The error to raise for an error message from the bus; one of bluetoothd's own is REFUSED."""
+    refused = BluezError(
+        f"bluetoothd refused ({name.rpartition('.')[2]}: {text}): journalctl -u bluetooth says more",
+        "io",
+        Trouble.REFUSED,
+        name,
+        text,
+    )
+    if refused.has(_NO_BLUETOOTHD):
+        line = "bluetoothd is not running: sudo apt install bluez && sudo systemctl enable --now bluetooth"
+        return BluezError(line, "absent", Trouble.NO_BLUETOOTHD, name, text)
+    if refused.has(_ENDED):
+        line = "bluetoothd ended or hangs: sudo systemctl restart bluetooth"
+        return BluezError(line, "io", Trouble.NO_BLUETOOTHD, name, text)
+    if refused.has(("AccessDenied",)):
+        line = (
+            "the system D-Bus does not let this user talk to bluetoothd: sudo usermod -aG bluetooth $USER, "
+            "then log in again"
+        )
+        return BluezError(line, "permission", Trouble.DENIED, name, text)
+    return refused
+
+
+def explain_connect(place: str, address: str, adapter: str, error: BluezError) -> SourceUnavailable:
+    """The error to raise when a connection by bluetoothd could not be made."""
+    if error.trouble is not Trouble.REFUSED:
+        return SourceUnavailable(f"{place}: {error}", error.reason)
     if error.has(("NotPermitted",)):
         return SourceUnavailable(
             f"{place}: another program is registered for serial ports with bluetoothd: end it (another "
@@ -62,7 +115,7 @@ def _explain_bluez(place: str, address: str, adapter: str, error: RefusedError) 
     return _explain_meter(place, error)
 
 
-def _explain_meter(place: str, error: RefusedError) -> SourceUnavailable:
+def _explain_meter(place: str, error: BluezError) -> SourceUnavailable:
     if error.has(_AWAY):
         return away(place)
     if error.has(_REFUSED):
@@ -74,32 +127,7 @@ def _explain_meter(place: str, error: RefusedError) -> SourceUnavailable:
             "io",
         )
     return SourceUnavailable(
-        f"{place}: bluetoothd refused ({error.name.rpartition('.')[2]}: {error.text}): switch the meter off "
-        "and on; journalctl -u bluetooth says more",
+        f"{place}: bluetoothd refused ({error.short_name}: {error.text}): switch the meter off and on; "
+        "journalctl -u bluetooth says more",
         "io",
-    )
-
-
-def explain_bus(place: str, error: Exception) -> SourceUnavailable:
-    """The error to raise when the system bus cannot be reached."""
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError | NotADirectoryError):
-        return SourceUnavailable(
-            f"{place}: there is no system D-Bus here: sudo apt install dbus bluez; in a container, mount "
-            "the host's /run/dbus",
-            "absent",
-        )
-    if isinstance(error, PermissionError) or type(error).__name__ in {"AuthError", "AuthTimeoutError"}:
-        return SourceUnavailable(
-            f"{place}: the system D-Bus refuses this user: in a container it may be AppArmor, or a user "
-            "namespace (set BLEAK_DBUS_AUTH_UID to the user's number on the host)",
-            "permission",
-        )
-    return lost_bus(place, error)
-
-
-def lost_bus(place: str, error: Exception | None = None) -> SourceUnavailable:
-    """The error to raise when the bus went away in the middle."""
-    detail = f" ({error})" if error is not None and str(error) else ""
-    return SourceUnavailable(
-        f"{place}: the connection to the system D-Bus was lost{detail}: systemctl status dbus bluetooth", "io"
     )

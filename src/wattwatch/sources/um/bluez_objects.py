@@ -1,82 +1,102 @@
-"""bluetoothd's objects and refusals as plain records: light, needs no D-Bus."""
+"""bluetoothd's object tree as records: the one place that knows how it names things. Pure, needs no D-Bus."""
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from wattwatch.errors import SourceUnavailable
+from wattwatch.sources.um.links import adapter_order
 
 BLUEZ: Final = "org.bluez"
-ADAPTER: Final = "org.bluez.Adapter1"
-DEVICE: Final = "org.bluez.Device1"
-_DBUS_ERROR: Final = "org.freedesktop.DBus.Error."
-_ABSENT: Final = ("ServiceUnknown", "NameHasNoOwner")  # and Spawn.*: it could not be started
-_GONE: Final = ("NoReply", "Disconnected")
+BLUEZ_PATH: Final = "/org/bluez"
+ADAPTER: Final = f"{BLUEZ}.Adapter1"
+DEVICE: Final = f"{BLUEZ}.Device1"
+SPP_UUID: Final = "00001101-0000-1000-8000-00805f9b34fb"  # a serial port
+FFE0_UUID: Final = "0000ffe0-0000-1000-8000-00805f9b34fb"  # what meters have in Bluetooth Low Energy
+_ADAPTER_IN_PATH: Final = 3  # "", "org", "bluez", "hci0"
 
-Objects = dict[str, dict[str, dict[str, Any]]]
-"""Properties by path and interface, as bluetoothd has them, without the wrapping of D-Bus."""
-
-
-class Trouble(StrEnum):
-    """Why bluetoothd cannot be asked, or what it answered with."""
-
-    NO_BUS = "no-bus"  # nothing listens at the system bus
-    NO_BLUETOOTHD = "no-bluetoothd"
-    DENIED = "denied"  # the bus's policy keeps us away
-    REFUSED = "refused"  # bluetoothd has answered with an error
+Tree = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Properties by path and interface, without D-Bus variants: the answer of GetManagedObjects."""
 
 
-class BluezError(SourceUnavailable):
-    """bluetoothd could not be asked or refused; `name` is the last word of its D-Bus error, or empty."""
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A Bluetooth adapter of this computer."""
 
-    def __init__(self, message: str, trouble: Trouble, name: str = "", text: str = "") -> None:
-        super().__init__(message, "permission" if trouble is Trouble.DENIED else "absent")
-        self.trouble = trouble
-        self.name = name
-        self.text = text
+    name: str
+    address: str
+    powered: bool
 
-
-def explain_refusal(name: str, text: str) -> BluezError:
-    """The error for a D-Bus error; those that bluetoothd itself gave are for the caller to put in words."""
-    if name.startswith(_DBUS_ERROR):
-        short = name.removeprefix(_DBUS_ERROR)
-        if short in _ABSENT or short.startswith("Spawn"):
-            return BluezError(
-                "bluetoothd does not run: sudo apt install bluez, then sudo systemctl enable --now bluetooth",
-                Trouble.NO_BLUETOOTHD,
-                short,
-                text,
-            )
-        if short in _GONE:
-            return BluezError(
-                "bluetoothd went away meanwhile: sudo systemctl restart bluetooth, then try again",
-                Trouble.NO_BLUETOOTHD,
-                short,
-                text,
-            )
-        if short == "AccessDenied":
-            return BluezError(
-                "the D-Bus policy keeps this user from bluetoothd: sudo usermod -aG bluetooth $USER, then "
-                "log in again",
-                Trouble.DENIED,
-                short,
-                text,
-            )
-    short = name.rpartition(".")[2]
-    return BluezError(f"bluetoothd answered {short} ({text})", Trouble.REFUSED, short, text)
+    @property
+    def path(self) -> str:
+        """Where bluetoothd has it."""
+        return f"{BLUEZ_PATH}/{self.name}"
 
 
-def adapter_paths(objects: Objects, adapter: str = "") -> list[str]:
-    """The paths of the adapters, or of the one of that name."""
-    paths = sorted(path for path, interfaces in objects.items() if ADAPTER in interfaces)
-    return [path for path in paths if not adapter or path.rpartition("/")[2] == adapter]
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that bluetoothd has an object for; one for each adapter that knows it."""
+
+    path: str
+    adapter: str
+    address: str
+    name: str
+    paired: bool
+    trusted: bool
+    connected: bool
+    rssi_dbm: int | None  # None unless a scan hears it now
+    services: frozenset[str]  # UUIDs; empty while nothing is known
 
 
-def device_path(objects: Objects, address: str, adapter: str = "") -> str | None:
-    """The path of a device that bluetoothd knows; None if it does not, or not by that adapter."""
-    for path, interfaces in sorted(objects.items()):
-        properties: Mapping[str, Any] = interfaces.get(DEVICE, {})
-        on_adapter = not adapter or path.split("/")[3:4] == [adapter]
-        if on_adapter and str(properties.get("Address", "")).upper() == address.upper():
-            return path
-    return None
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """What bluetoothd has: adapters by number, and devices."""
+
+    adapters: tuple[Adapter, ...]
+    devices: tuple[Device, ...]
+
+    def device(self, address: str, adapters: Collection[str]) -> Device | None:
+        """The device as one of these adapters knows it, paired ones first; None if none does."""
+        views = [
+            each for each in self.devices if each.adapter in adapters and each.address == address.upper()
+        ]
+        return max(views, key=lambda device: device.paired, default=None)
+
+
+def objects_of(tree: Tree) -> Objects:
+    """The records of a tree."""
+    adapters = [
+        _adapter(path, interfaces[ADAPTER]) for path, interfaces in tree.items() if ADAPTER in interfaces
+    ]
+    devices = [
+        _device(path, interfaces[DEVICE]) for path, interfaces in sorted(tree.items()) if DEVICE in interfaces
+    ]
+    return Objects(
+        tuple(sorted(adapters, key=lambda adapter: adapter_order(adapter.name))),
+        tuple(sorted(devices, key=lambda device: adapter_order(device.adapter))),
+    )
+
+
+def is_low_energy_only(services: frozenset[str]) -> bool:
+    """Whether the services are those of a meter without a serial port."""
+    return FFE0_UUID in services and SPP_UUID not in services
+
+
+def _adapter(path: str, properties: Mapping[str, Any]) -> Adapter:
+    return Adapter(
+        path.rpartition("/")[2], str(properties.get("Address", "")), bool(properties.get("Powered"))
+    )
+
+
+def _device(path: str, properties: Mapping[str, Any]) -> Device:
+    rssi_dbm = properties.get("RSSI")
+    return Device(
+        path=path,
+        adapter=path.split("/")[_ADAPTER_IN_PATH],
+        address=str(properties.get("Address", "")).upper(),
+        name=str(properties.get("Name") or properties.get("Alias") or ""),
+        paired=bool(properties.get("Paired")),
+        trusted=bool(properties.get("Trusted")),
+        connected=bool(properties.get("Connected")),
+        rssi_dbm=None if rssi_dbm is None else int(rssi_dbm),
+        services=frozenset(str(uuid).lower() for uuid in properties.get("UUIDs", ())),
+    )

@@ -35,13 +35,14 @@ def unpaired(place: str, address: str) -> SourceUnavailable:
 
 
 def adapter_off(place: str, adapter: str) -> SourceUnavailable:
-    """The error to raise when the adapter is switched off."""
-    return SourceUnavailable(f"{place}: the Bluetooth adapter {adapter} is off: {POWER_ON}", "absent")
+    """The error to raise when the adapter, "" if it is not known which, is switched off."""
+    which = f"adapter {adapter}" if adapter else "adapter"
+    return SourceUnavailable(f"{place}: the Bluetooth {which} is off: {POWER_ON}", "absent")
 
 
 def no_adapter(place: str, adapter: str = "") -> SourceUnavailable:
     """The error to raise when there is no adapter at all, or not the one that is wanted."""
-    which = f"adapter {adapter}" if adapter else "Bluetooth adapter that is on"
+    which = f"Bluetooth adapter {adapter}" if adapter else "Bluetooth adapter that is on"
     return SourceUnavailable(
         f"{place}: there is no {which}: bluetoothctl list shows those that exist; bluetoothctl power on",
         "absent",

@@ -52,4 +52,9 @@ def first_adapter(root: Path = SYSFS) -> str:
     """The name of the first Bluetooth adapter; hci0 where none can be seen."""
     # Links are listed there beside adapters, as hci0:1.
     names = [path.name for path in root.glob("class/bluetooth/hci*") if ":" not in path.name]
-    return min(names, key=lambda name: (len(name), name), default=_DEFAULT_ADAPTER)
+    return min(names, key=adapter_order, default=_DEFAULT_ADAPTER)
+
+
+def adapter_order(name: str) -> tuple[int, str]:
+    """Sorts adapters by their number: hci2 comes before hci10."""
+    return len(name), name

@@ -1,24 +1,15 @@
 """Which of bluetoothd's devices could be meters: by their name, or by a service that meters have."""
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from wattwatch.sources.um.bluez_objects import ADAPTER, DEVICE, Objects, adapter_paths
+from wattwatch.sources.um.bluez_objects import FFE0_UUID, SPP_UUID, Adapter, Device
 
-SERIAL_PORT_UUID: Final = "00001101-0000-1000-8000-00805f9b34fb"
-METER_GATT_UUID: Final = "0000ffe0-0000-1000-8000-00805f9b34fb"
 # Names that meters of this protocol go by; UC96 is what some of the clones' modules say.
 METER_NAMES: Final = re.compile(r"UM\d\dC|E-test (SPP|BLE)|UC96", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """A Bluetooth adapter of this computer."""
-
-    name: str
-    address: str
-    powered: bool
+_NOT_HEARD_DBM: Final = -999
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,54 +41,47 @@ class Scan:
     problem: str = ""
 
 
-def adapters(objects: Objects) -> tuple[Adapter, ...]:
-    """Every adapter of this computer."""
-    return tuple(
-        Adapter(
-            path.rpartition("/")[2],
-            str(objects[path][ADAPTER].get("Address", "")),
-            bool(objects[path][ADAPTER].get("Powered", False)),
-        )
-        for path in adapter_paths(objects)
-    )
+def meters(devices: Iterable[Device], heard: Mapping[str, int]) -> tuple[Nearby, ...]:
+    """Those that could be meters: first those that are by name, then the strongest.
 
-
-def meters(objects: Objects, heard: dict[str, int]) -> tuple[Nearby, ...]:
-    """Those that could be meters: first those that are by name, then the strongest."""
+    `heard` has the signal strengths (dBm) of a scan by path of the device.
+    """
     found = [
         meter
-        for path, interfaces in objects.items()
-        if DEVICE in interfaces
-        and (meter := nearby(path, interfaces[DEVICE], heard.get(path))) is not None
+        for device in devices
+        if (meter := nearby(device, heard.get(device.path))) is not None
         and (meter.paired or meter.connected or meter.rssi_dbm is not None)
     ]
-    return tuple(sorted(found, key=lambda meter: (not meter.named, -(meter.rssi_dbm or -999), meter.address)))
+    return tuple(sorted(found, key=_order))
 
 
-def nearby(path: str, device: dict[str, Any], rssi_dbm: int | None) -> Nearby | None:
+def nearby(device: Device, rssi_dbm: int | None) -> Nearby | None:
     """The device as a meter that it could be; None if neither name nor services speak for it."""
-    name = str(device.get("Name") or device.get("Alias") or "")
-    uuids = {str(uuid).lower() for uuid in device.get("UUIDs", ())}
-    named = METER_NAMES.match(name) is not None
-    links = _links(name, uuids, named=named)
+    named = METER_NAMES.match(device.name) is not None
+    links = _links(device, named=named)
     if not links:
         return None
     return Nearby(
-        address=str(device.get("Address", "")),
-        name=name,
-        adapter=path.split("/")[3],
-        paired=bool(device.get("Paired", False)),
-        trusted=bool(device.get("Trusted", False)),
-        connected=bool(device.get("Connected", False)),
+        address=device.address,
+        name=device.name,
+        adapter=device.adapter,
+        paired=device.paired,
+        trusted=device.trusted,
+        connected=device.connected,
         rssi_dbm=rssi_dbm,
         links=links,
         named=named,
     )
 
 
-def _links(name: str, uuids: set[str], *, named: bool) -> tuple[str, ...]:
+def _order(meter: Nearby) -> tuple[bool, int, str]:
+    return not meter.named, -(meter.rssi_dbm or _NOT_HEARD_DBM), meter.address
+
+
+def _links(device: Device, *, named: bool) -> tuple[str, ...]:
     """How a device may be read. A meter whose services are not known yet has SPP, but for `E-test BLE`."""
-    links = [link for link, uuid in (("spp", SERIAL_PORT_UUID), ("ble", METER_GATT_UUID)) if uuid in uuids]
+    services = (("spp", SPP_UUID), ("ble", FFE0_UUID))
+    links = tuple(link for link, uuid in services if uuid in device.services)
     if named and not links:
-        links = ["ble" if name.upper().endswith("BLE") else "spp"]
-    return tuple(links)
+        return ("ble",) if device.name.upper().endswith("BLE") else ("spp",)
+    return links

@@ -7,21 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwatch.errors import SourceUnavailable
-from wattwatch.sources.um.bluez_client import BluezClient, bluez_client
-from wattwatch.sources.um.bluez_objects import (
-    ADAPTER,
-    DEVICE,
-    BluezError,
-    Objects,
-    Trouble,
-    adapter_paths,
-    device_path,
-)
+from wattwatch.sources.um.bluez_bus import BluezBus, bluez_bus
+from wattwatch.sources.um.bluez_devices import usable_adapters
+from wattwatch.sources.um.bluez_errors import BluezError, Trouble
+from wattwatch.sources.um.bluez_objects import BLUEZ_PATH, DEVICE, Device, Objects
 from wattwatch.sources.um.pairing_agent import AGENT_PATH, CAPABILITY, PairingAgent
 from wattwatch.sources.um.scan import discovering
 
 _MANAGER: Final = "org.bluez.AgentManager1"
-_MANAGER_PATH: Final = "/org/bluez"
 _LOOK_SECONDS: Final = 0.5
 
 Say = Callable[[str], None]
@@ -44,6 +37,7 @@ class Paired:
 
     address: str
     name: str
+    adapter: str
     was_paired: bool
     was_trusted: bool
 
@@ -58,45 +52,33 @@ def pair(request: PairingRequest, say: Say) -> Paired:
 
 
 async def _pair(request: PairingRequest, say: Say) -> Paired:
-    async with bluez_client() as client:
-        objects = await client.objects()
-        _check_adapter(objects, request.adapter)
-        path = device_path(objects, request.address, request.adapter)
-        if path is None:
-            path = await _search(client, objects, request, say)
-        device = (await client.objects()).get(path, {}).get(DEVICE, {})
-        was_paired, was_trusted = bool(device.get("Paired")), bool(device.get("Trusted"))
-        name = str(device.get("Name") or device.get("Alias") or "")
-        if not was_paired:
-            say(f"pairing with {name or request.address}")
-            await _pair_device(client, path, request)
-        if not was_trusted:
-            await client.switch_on(path, DEVICE, "Trusted")
-        return Paired(request.address, name, was_paired, was_trusted)
-
-
-def _check_adapter(objects: Objects, adapter: str) -> None:
-    paths = adapter_paths(objects, adapter)
-    which = adapter or "a Bluetooth adapter"
-    if not paths:
-        raise SourceUnavailable(f"there is no {which}: wattwatch meters says what is missing", "absent")
-    if not any(objects[path][ADAPTER].get("Powered") for path in paths):
-        names = ", ".join(path.rpartition("/")[2] for path in paths)
-        raise SourceUnavailable(
-            f"Bluetooth is off ({names}): rfkill unblock bluetooth, then bluetoothctl power on", "absent"
+    async with bluez_bus() as bus:
+        objects = await bus.objects()
+        adapters = usable_adapters(objects, request.adapter, request.address)
+        device = objects.device(request.address, adapters) or await _search(
+            bus, objects, adapters, request, say
         )
+        if not device.paired:
+            say(f"pairing with {device.name or request.address}")
+            await _pair_device(bus, device.path, request)
+        if not device.trusted:
+            await bus.switch_on(device.path, DEVICE, "Trusted")
+        return Paired(request.address, device.name, device.adapter, device.paired, device.trusted)
 
 
-async def _search(client: BluezClient, objects: Objects, request: PairingRequest, say: Say) -> str:
-    """The path of a device that is not known yet, once a scan has heard it."""
+async def _search(
+    bus: BluezBus, objects: Objects, adapters: tuple[str, ...], request: PairingRequest, say: Say
+) -> Device:
+    """A device that is not known yet, once a scan has heard it."""
     say(f"{request.address} is not known yet: looking for it for up to {request.search_seconds:g} s")
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + request.search_seconds
-    async with discovering(client, objects, request.adapter) as problem:
+    listening = [adapter for adapter in objects.adapters if adapter.name in adapters]
+    async with discovering(bus, listening) as problem:
         while loop.time() < ends_at:
             await asyncio.sleep(_LOOK_SECONDS)
-            if path := device_path(await client.objects(), request.address, request.adapter):
-                return path
+            if device := (await bus.objects()).device(request.address, adapters):
+                return device
     raise SourceUnavailable(
         problem
         or f"{request.address} was not found: is it on (it runs from the supply that it measures), near, and "
@@ -105,33 +87,33 @@ async def _search(client: BluezClient, objects: Objects, request: PairingRequest
     )
 
 
-async def _pair_device(client: BluezClient, path: str, request: PairingRequest) -> None:
-    async with _agent(client, path, request.pin):
+async def _pair_device(bus: BluezBus, path: str, request: PairingRequest) -> None:
+    async with _agent(bus, path, request.pin):
         try:
             async with asyncio.timeout(request.pair_seconds):
-                await client.call(path, f"{DEVICE}.Pair")
+                await bus.call(path, f"{DEVICE}.Pair")
         except TimeoutError as error:
             with suppress(BluezError):
-                await client.call(path, f"{DEVICE}.CancelPairing")
-            raise _explain(request, "AuthenticationTimeout", "") from error
+                await bus.call(path, f"{DEVICE}.CancelPairing")
+            raise _explain_slow(request) from error
         except BluezError as error:
             if error.trouble is not Trouble.REFUSED:
                 raise
-            if error.name != "AlreadyExists":  # somebody was faster
-                raise _explain(request, error.name, error.text) from error
+            if error.short_name != "AlreadyExists":  # somebody was faster
+                raise _explain(request, error) from error
 
 
 @asynccontextmanager
-async def _agent(client: BluezClient, path: str, pin: str) -> AsyncIterator[None]:
+async def _agent(bus: BluezBus, path: str, pin: str) -> AsyncIterator[None]:
     agent = PairingAgent(path, pin)
-    client.bus.export(AGENT_PATH, agent)
-    await client.call(_MANAGER_PATH, f"{_MANAGER}.RegisterAgent", "os", (AGENT_PATH, CAPABILITY))
+    bus.export(AGENT_PATH, agent)
+    await bus.call(BLUEZ_PATH, f"{_MANAGER}.RegisterAgent", "os", (AGENT_PATH, CAPABILITY))
     try:
         yield
     finally:
         with suppress(BluezError):  # it goes with our connection at the latest
-            await client.call(_MANAGER_PATH, f"{_MANAGER}.UnregisterAgent", "o", (AGENT_PATH,))
-        client.bus.unexport(AGENT_PATH, agent)
+            await bus.call(BLUEZ_PATH, f"{_MANAGER}.UnregisterAgent", "o", (AGENT_PATH,))
+        bus.unexport(AGENT_PATH, agent)
 
 
 def _other(pin: str) -> str:
@@ -139,9 +121,9 @@ def _other(pin: str) -> str:
     return "1234" if pin != "1234" else "0000"
 
 
-def _explain(request: PairingRequest, name: str, text: str) -> SourceUnavailable:
+def _explain(request: PairingRequest, error: BluezError) -> SourceUnavailable:
     """The error to raise when bluetoothd could not pair."""
-    address = request.address
+    name, address = error.short_name, request.address
     if name in {"AuthenticationFailed", "AuthenticationRejected"}:
         return SourceUnavailable(
             f"{address} refused to pair with the PIN {request.pin}: try --pin {_other(request.pin)}, or the "
@@ -149,10 +131,8 @@ def _explain(request: PairingRequest, name: str, text: str) -> SourceUnavailable
             "permission",
         )
     if name in {"AuthenticationCanceled", "AuthenticationTimeout"}:
-        return SourceUnavailable(
-            f"{address} broke off the pairing: bring it nearer, leave it on, and try again", "timeout"
-        )
-    if name == "ConnectionAttemptFailed" or "page-timeout" in text.lower().replace(" ", "-"):
+        return _explain_slow(request)
+    if name == "ConnectionAttemptFailed" or "page-timeout" in error.text.lower().replace(" ", "-"):
         return SourceUnavailable(
             f"{address} does not answer: is it on (it runs from the supply that it measures), near, and not "
             "connected to a phone or another computer? It takes one connection only",
@@ -164,6 +144,13 @@ def _explain(request: PairingRequest, name: str, text: str) -> SourceUnavailable
             "busy",
         )
     return SourceUnavailable(
-        f"{address} could not be paired ({name}: {text}): try again, or with bluetoothctl pair {address}",
+        f"{address} could not be paired ({name}: {error.text}): try again, or with bluetoothctl pair "
+        f"{address}",
         "io",
+    )
+
+
+def _explain_slow(request: PairingRequest) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{request.address} broke off the pairing: bring it nearer, leave it on, and try again", "timeout"
     )
