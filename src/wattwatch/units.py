@@ -10,6 +10,7 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "
 _BYTES: Final = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
+_SHOWN_CHARACTERS: Final = 60  # in an error line
 _QUANTITY: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*")
 
 
@@ -36,7 +37,7 @@ def bytes_from_text(text: str) -> int:
 def _scaled(text: str, factors: dict[str, float] | dict[str, int], allowed: str) -> float:
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in factors:
-        raise ValueError(f"expected {allowed}, got {text!r}")
+        raise ValueError(f"expected {allowed}, got {text[:_SHOWN_CHARACTERS]!r}")
     return float(match[1]) * factors[match[2]]
 
 

@@ -326,6 +326,14 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path, how: str) -> No
         (b"node = '\xff'", "is not UTF-8 text, from byte 8"),
         (b"a = " + b"[" * 5000, "is not TOML"),
         (b"#" * (2**20 + 1), "longer than 1 MiB"),
+        # Numbers that are none of Python's floats, or have more digits than it reads or writes.
+        (b"node = " + b"9" * 4400, "is not TOML: Exceeds the limit"),
+        (b"[sampling]\ngap_seconds = 1" + b"0" * 400, "gap_seconds: expected a number, got 1000"),
+        (b"server = 0x" + b"f" * 4000, "expected a table .*, got a very large number"),
+        (b"[store]\nretention = 0x" + b"f" * 4000, "retention: expected a duration"),
+        (b"[store]\nmax_bytes = 0x" + b"f" * 4000, "max_bytes: expected a size"),
+        (b"[store]\nretention = '" + b"9" * 5000 + b"'", "retention: expected a duration .{0,200}$"),
+        (b'[store]\npath = "/a\\u0000b"', "path: expected an absolute path"),
     ],
 )
 def test_what_is_not_toml_is_one_line_too(tmp_path: Path, content: bytes, cause: str) -> None:

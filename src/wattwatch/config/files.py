@@ -72,7 +72,7 @@ def read_document(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: is not UTF-8 text, from byte {error.start} on") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and int() of too many digits
         raise ConfigError(f"{file}: is not TOML: {' '.join(str(error).split())}") from error
 
 

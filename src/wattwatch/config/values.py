@@ -32,7 +32,10 @@ def value_of(key: Key, value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value for an error line: one line, never long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # hexadecimal has no limit of digits, decimal has
+        text = "a very large number"
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
@@ -108,18 +111,24 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _expected("a number", value)
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer above every float
+        number = math.inf
+    if not math.isfinite(number):
+        raise _expected("a number", value)
+    return number
 
 
 def _duration(value: Any) -> float:
     # Whole microseconds: 3088.537 s and 3088537ms are the same duration.
-    return round(seconds_from_text(value if isinstance(value, str) else str(value)), 6)
+    return round(seconds_from_text(value if isinstance(value, str) else shown(value)), 6)
 
 
 def _size(value: Any) -> int:
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else shown(value)
     try:
         return bytes_from_text(text)
     except OverflowError as error:
@@ -128,7 +137,7 @@ def _size(value: Any) -> int:
 
 def _path(value: Any) -> Path:
     path = Path(_text(value))
-    if not path.is_absolute():
+    if not path.is_absolute() or "\0" in value:
         raise _expected('an absolute path such as "/etc/wattwatch/token"', value)
     return path
 
