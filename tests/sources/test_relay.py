@@ -1,9 +1,12 @@
 """Batches of another daemon's source, carried over: nothing lost, nothing twice, instants in this clock."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +22,7 @@ from wattwatch.sources.base import CounterLimits, RelaySpec
 from wattwatch.sources.relay import ClockOffset, RelaySource, _description
 from wattwatch.store.base import Commit, StoreHealth
 from wattwatch.store.local import LocalStore, StoreLimits
+from wattwatch.web.http import Response, Route
 from wattwatch.web.v1 import read_routes
 from wattwatch.web.view import NodeView
 
@@ -247,3 +251,78 @@ def test_counter_limits_are_carried_over() -> None:
     channel = Channel("rapl", "package-0", "energy_joules", Kind.COUNTER, Scope.PACKAGE)
     assert description.counter_limits == ((channel, CounterLimits(262143.3, float("inf"))),)
     assert description.interval_seconds == 2.0
+
+
+ROW = {"zone": "vbus", "quantity": "power_watts", "kind": "power", "scope": "board", "quality": "metered"}
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """An answer with one row, but for what is changed."""
+    return {
+        "detail": "x", "interval_seconds": 0.5, "state": "up", "last_error": "", "channels": [ROW],
+        "counter_limits": [], "layouts": [{"identity": None, "channels": [ROW]}], "next": "n",
+        "rows": [{"boot_id": "there", "boot_seconds": 5000.0, "layout": 0, "values": [5.0]}],
+        "boot_id": "there", "received_boot_seconds": 5001.0, "sent_boot_seconds": 5001.0,
+    } | changes  # fmt: skip
+
+
+def answered(body: str) -> Batch:
+    """What a source reads whose daemon gives this answer."""
+    route = Route("GET", "/v1/readings", lambda _: Response(body.encode()))
+    clock = FakeClock()
+    with TemporaryDirectory() as directory, serving([route], listen="", socket_path=Path(directory) / "s"):
+        spec = RelaySpec(url=f"unix:{directory}/s", source="m")
+        made = RelaySource(spec, clock, pause=lambda _: True)
+        made.resume(clock.now().plus(-100))
+        return made.read()
+
+
+def rows(*boot_seconds: float) -> list[dict[str, Any]]:
+    return [{"boot_id": "there", "boot_seconds": s, "layout": 0, "values": [5.0]} for s in boot_seconds]
+
+
+IDENTITY_ROW = {"model": "UM24C", "address": "", "group": 0, "full_scale_watts": 93.6}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"interval_seconds": float("inf")},
+        {"interval_seconds": 10**400},
+        {"received_boot_seconds": float("nan")},
+        {"received_boot_seconds": 9000.0},  # sent before it was asked for: any offset would do
+        {"rows": rows(5000.0, 1e300)},
+        {"rows": rows(5000.0, 5050.0)},  # from the future
+        {"rows": rows(5000.0, 4999.0)},
+        {"rows": rows(5000.0, 5000.0)},
+        {"rows": ["x"]},
+        {"rows": [rows(5000.0)[0] | {"values": [float("nan")]}]},
+        {"rows": [rows(5000.0)[0] | {"values": [10**400]}]},
+        {"layouts": [{"identity": IDENTITY_ROW | {"full_scale_watts": "x"}, "channels": [ROW]}]},
+        {"layouts": [{"identity": IDENTITY_ROW | {"group": "x"}, "channels": [ROW]}]},
+        {"layouts": [{"identity": None, "channels": [ROW, ROW]}]},
+        {"channels": [ROW | {"zone": "\ud800"}]},  # no page could be written with it
+        {"channels": [ROW | {"zone": 3}]},
+        {"channels": [ROW | {"zone": ""}]},
+        {"counter_limits": [ROW | {"range_joules": -1, "max_watts": None}]},
+    ],
+)
+def test_an_answer_that_makes_no_sense_gives_nothing(changes: dict[str, Any]) -> None:
+    assert answered(json.dumps(document())).readings[0].value == 5.0
+    with pytest.raises(SourceUnavailable) as caught:
+        answered(json.dumps(document(**changes)))
+    assert caught.value.reason == "invalid"
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("missing", sorted(document()))
+def test_an_answer_that_lacks_something_gives_nothing(missing: str) -> None:
+    cut = {key: value for key, value in document().items() if key != missing}
+    with pytest.raises(SourceUnavailable):
+        answered(json.dumps(cut))
+
+
+def test_an_answer_that_is_nested_too_deep_gives_nothing() -> None:
+    with pytest.raises(SourceUnavailable, match="not JSON"):
+        answered("[" * 100_000)

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,7 +27,9 @@ from wattwatch.reading import (
     Scope,
     seconds_between,
 )
-from wattwatch.sources.base import CounterLimits, RelaySpec, SourceDescription
+from wattwatch.sources import relay_fields as fields
+from wattwatch.sources.base import RelaySpec, SourceDescription
+from wattwatch.sources.relay_fields import number, said, sense
 
 _PAGE_ROWS: Final = 2000
 _LONGEST_BACKLOG_SECONDS: Final = 3300.0
@@ -39,14 +42,13 @@ _REASONS: Final = {401: "permission", 403: "permission", 404: "absent"}
 _NEVER_SECONDS: Final = 1e12
 _PATIENCE_INTERVALS: Final = 3
 _SHORTEST_PAUSE_SECONDS: Final = 0.1
+_FUTURE_SECONDS: Final = 1.0  # beyond the doubt of the offset
 
 
 class RelaySource:
     """Pulls the batches of one source from another daemon."""
 
-    def __init__(
-        self, spec: RelaySpec, clock: Clock, pause: Callable[[float], bool] | None = None
-    ) -> None:
+    def __init__(self, spec: RelaySpec, clock: Clock, pause: Callable[[float], bool] | None = None) -> None:
         """`pause` waits that many seconds for the next batch, and tells whether to give up."""
         self._spec = spec
         self._clock = clock
@@ -94,10 +96,13 @@ class RelaySource:
         if self._offset.is_unknown:
             self._take(self._ask({"limit": 1, "boot_seconds": _NEVER_SECONDS}))  # nothing but the two clocks
         document = self._take(self._ask(self._position() | {"limit": _PAGE_ROWS}))
-        batches = self._batches(document)
-        self._cursor = document["next"] or ""
-        said = document["last_error"] or "it has read nothing new"
-        self._nothing_new = f"{self._spec.source} on {self._spec.url} is {document['state']}: {said}"
+        with sense(self._spec.url, "rows that make no sense"):
+            batches = self._batches(document)
+            cursor = str(document["next"] or "")
+            cause = said(document["last_error"]) or "it has read nothing new"
+            state = said(document["state"])
+        self._cursor = cursor
+        self._nothing_new = f"{self._spec.source} on {self._spec.url} is {state}: {cause}"
         return batches
 
     def _position(self) -> dict[str, Any]:
@@ -124,15 +129,13 @@ class RelaySource:
 
     def _take(self, exchange: Exchange) -> dict[str, Any]:
         """The document, once it is known whose clock its instants are of."""
-        try:
+        with sense(self._spec.url, "not an answer of a daemon that relays"):
             document: dict[str, Any] = exchange.document
             boot_id = str(document["boot_id"])
-            there = (float(document["received_boot_seconds"]), float(document["sent_boot_seconds"]))
+            there = (number(document["received_boot_seconds"]), number(document["sent_boot_seconds"]))
+            if there[1] < there[0]:
+                raise ValueError("it was sent before it was asked for")
             description = _description(self._spec, document)
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceUnavailable(
-                f"{self._spec.url}: not an answer of a daemon that relays: {error!r}", "invalid"
-            ) from error
         if boot_id != self._remote_boot_id:  # another boot, another clock
             self._remote_boot_id, self._cursor = boot_id, ""
             self._offset = ClockOffset()
@@ -141,20 +144,23 @@ class RelaySource:
         return document
 
     def _batches(self, document: dict[str, Any]) -> list[Batch]:
-        try:
-            layouts = [_layout(self._spec, layout) for layout in document["layouts"]]
-            rows = [row for row in document["rows"] if row["boot_id"] == self._remote_boot_id]
-            found = [self._batch(row, *layouts[row["layout"]]) for row in rows]
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise SourceUnavailable(
-                f"{self._spec.url}: rows that make no sense: {error!r}", "invalid"
-            ) from error
-        return [batch for batch in found if batch.at.boot_seconds > self._last.boot_seconds]
+        """The rows after the last one that was given; ValueError if they are not in order of time."""
+        layouts = [_layout(self._spec, layout) for layout in document["layouts"]]
+        rows = [row for row in document["rows"] if row["boot_id"] == self._remote_boot_id]
+        found = [self._batch(row, *layouts[row["layout"]]) for row in rows]
+        fresh = [batch for batch in found if batch.at.boot_seconds > self._last.boot_seconds]
+        seconds = [batch.at.boot_seconds for batch in fresh]
+        latest_seconds = self._clock.now().boot_seconds + self._offset.doubt_seconds + _FUTURE_SECONDS
+        if any(later <= earlier for earlier, later in pairwise(seconds)) or seconds[-1:] > [latest_seconds]:
+            raise ValueError("they are out of order, or from the future")
+        return fresh
 
-    def _batch(self, row: dict[str, Any], channels: list[Channel], identity: MeterIdentity | None) -> Batch:
-        at = self._offset.here(float(row["boot_seconds"]), self._last.boot_id)
+    def _batch(
+        self, row: dict[str, Any], channels: tuple[Channel, ...], identity: MeterIdentity | None
+    ) -> Batch:
+        at = self._offset.here(number(row["boot_seconds"]), self._last.boot_id)
         pairs = zip(channels, row["values"], strict=True)
-        readings = tuple(Reading(channel, float(value), at) for channel, value in pairs if value is not None)
+        readings = tuple(Reading(channel, number(value), at) for channel, value in pairs if value is not None)
         return Batch(self._spec.name, at, readings, identity)
 
 
@@ -211,29 +217,16 @@ def _detail(spec: RelaySpec, there: str = "") -> str:
 
 
 def _description(spec: RelaySpec, document: dict[str, Any]) -> SourceDescription:
-    limits = tuple((_channel(spec, row), _limits(row)) for row in document["counter_limits"])
+    counters = tuple((fields.channel(spec, row), fields.limits(row)) for row in document["counter_limits"])
     return SourceDescription(
         spec.name,
         "relay",
-        max(spec.interval_seconds, float(document["interval_seconds"])),
-        tuple(_channel(spec, row) for row in document["channels"]),
-        _detail(spec, str(document["detail"])),
-        limits,
+        max(spec.interval_seconds, fields.interval_seconds(document["interval_seconds"])),
+        fields.channels(spec, document["channels"]),
+        _detail(spec, said(document["detail"])),
+        counters,
     )
 
 
-def _limits(row: dict[str, Any]) -> CounterLimits:
-    watts = row["max_watts"]
-    return CounterLimits(float(row["range_joules"]), float("inf") if watts is None else float(watts))
-
-
-def _channel(spec: RelaySpec, row: dict[str, Any]) -> Channel:
-    quality = Quality.SIMULATED if spec.simulated else Quality(row["quality"])
-    return Channel(spec.name, row["zone"], row["quantity"], Kind(row["kind"]), Scope(row["scope"]), quality)
-
-
-def _layout(spec: RelaySpec, row: dict[str, Any]) -> tuple[list[Channel], MeterIdentity | None]:
-    identity = row["identity"]
-    return [_channel(spec, channel) for channel in row["channels"]], MeterIdentity(
-        **identity
-    ) if identity else None
+def _layout(spec: RelaySpec, row: dict[str, Any]) -> tuple[tuple[Channel, ...], MeterIdentity | None]:
+    return fields.channels(spec, row["channels"]), fields.identity(row["identity"])
