@@ -120,6 +120,10 @@ def answering(path: Path, data: bytes) -> Iterator[None]:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", "is not JSON: is it a wattwatch daemon"),
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\nabcd", "^Bad Gateway$"),
         (b"HTTP/1.1 500 \r\nContent-Length: 2\r\n\r\n[]", "^no reason given$"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9" + b"0" * 30 + b"\r\n\r\n{", "talking to .* failed"),
+        (b"HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n{}", "^x$"),
+        (b"HTTP/1.1 500 " + b"x" * 5000 + b"\r\n\r\n", "^x{800}$"),
+        (b"HTTP/1.1 500 x\r\n\r\n" + b"[" * 100_000, "^x$"),
         (b'HTTP/1.1 400 x\r\nContent-Length: 18\r\n\r\n{"detail":"a\\nb"} ', "^a b$"),
     ],
 )

@@ -22,7 +22,10 @@ LONGEST_SOCKET_BYTES: Final = 107  # unix(7): 108 with the ending zero
 _UNIX: Final = "unix:"
 _DEFAULT_PORT: Final = 9816
 _PIECE_BYTES: Final = 64 * 1024
+# ValueError and OverflowError: http.client, of lengths that are none or larger than memory can be.
+_FOREIGN: Final = (OSError, http.client.HTTPException, ValueError, OverflowError)
 _LONGEST_CAUSE: Final = 200
+_LONGEST_DETAIL: Final = 800
 _JOIN_GROUP: Final = "sudo usermod -aG wattwatch $USER, then log in again"
 _START: Final = "start it with `wattwatch daemon` or `sudo systemctl start wattwatch`"
 
@@ -85,7 +88,7 @@ class Client:
         connection, response = self._open(method, path, body)
         try:
             return _check(response) or response.read()
-        except (OSError, http.client.HTTPException) as error:
+        except _FOREIGN as error:
             raise self._broken(error) from error
         finally:
             response.close()
@@ -103,7 +106,7 @@ class Client:
         try:
             connection.request(method, path, body, headers)
             return connection, connection.getresponse()
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except _FOREIGN as error:
             connection.close()
             raise self._broken(error) from error
 
@@ -229,15 +232,15 @@ def _check(response: http.client.HTTPResponse) -> bytes:
     try:
         problem = json.loads(response.read())
         detail = str(problem["detail"])
-    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+    except (*_FOREIGN, KeyError, TypeError, RecursionError):
         detail = detail or "no reason given"  # not from us: the status must do
-    raise ClientError(" ".join(detail.split()), response.status)
+    raise ClientError(" ".join(detail.split())[:_LONGEST_DETAIL] or "no reason given", response.status)
 
 
 def _document(body: bytes, path: str) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ClientError(f"the answer to {path} is not JSON: is it a wattwatch daemon?") from error
 
 

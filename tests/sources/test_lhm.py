@@ -414,3 +414,11 @@ def test_a_daemon_that_starts_asks_once(server: FakeLhm) -> None:
     for _ in range(3):
         assert made.description.channels == ()
     assert len(server.asked) == 1
+
+
+def test_a_chunk_larger_than_memory_is_garbage(server: FakeLhm) -> None:
+    server.pack, server.headers = False, {"Transfer-Encoding": "chunked"}
+    server.body = b"f" * 40 + b"\r\n{}"
+    with pytest.raises(SourceUnavailable, match="talking to") as caught:
+        source(server).read()
+    assert caught.value.reason == "garbage"

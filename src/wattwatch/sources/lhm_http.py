@@ -22,7 +22,8 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _LONGEST_CAUSE: Final = 150
 _RUN: Final = "is its web server on (Options → Remote Web Server → Run), and the port open in the firewall?"
 _URL: Final = "set url to LibreHardwareMonitor's own http://host:8085/data.json"
-_FOREIGN: Final = (OSError, http.client.HTTPException, zlib.error, ValueError)
+# OverflowError: http.client, of a chunk larger than memory can be.
+_FOREIGN: Final = (OSError, http.client.HTTPException, zlib.error, ValueError, OverflowError)
 
 
 class LhmConnection:
