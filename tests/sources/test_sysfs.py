@@ -34,7 +34,7 @@ def test_integers_may_be_negative(tmp_path: Path) -> None:
     assert read_integer(tmp_path / "temp") == -1500
 
 
-@pytest.mark.parametrize("text", ["", "warm", "1.5", "12 34"])
+@pytest.mark.parametrize("text", ["", "warm", "1.5", "12 34", "9" * 400, "9" * 5000])
 def test_what_is_no_integer_may_be_one_later(tmp_path: Path, text: str) -> None:
     (tmp_path / "temp").write_text(text)
     with pytest.raises(SourceUnavailable, match="not a whole number") as caught:

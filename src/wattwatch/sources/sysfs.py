@@ -37,6 +37,8 @@ def read_text(path: Path) -> str:
 def read_integer(path: Path) -> int:
     """The integer in a file; SourceUnavailable if it holds none."""
     text = read_text(path)
+    if len(text) > _LONGEST_BYTES:  # a number above every float is no number of the kernel's
+        raise _no_integer(str(path), text)
     try:
         return int(text)
     except ValueError as error:
