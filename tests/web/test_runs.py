@@ -174,6 +174,14 @@ def test_writes_are_taken_over_the_socket_only(node: FakeNode) -> None:
         ("/v1/runs/known/end", {"state": "fine"}, 400, "succeeded, failed"),
         ("/v1/runs/known/end", {"exit_status": "0"}, 400, "whole number"),
         ("/v1/runs/nope/end", {}, 404, "no run 'nope'"),
+        # Each of these was a fault of ours (500) once; the first left the ledger unable to write anything.
+        ("/v1/runs", {"at": {"boot_id": "boot-1", "boot_seconds": -1e300}}, 400, "RFC 3339"),
+        ("/v1/runs", {"at": {"boot_id": "boot-1", "boot_seconds": float("nan")}}, 400, "RFC 3339"),
+        ("/v1/runs", {"at": {"boot_id": "boot-1", "boot_seconds": 10**400}}, 400, "RFC 3339"),
+        ("/v1/runs", {"at": "0001-01-01T00:00:00+23:59"}, 400, "before this boot"),
+        ("/v1/runs", {"command": "\ud800"}, 400, "command: it holds half a character"),
+        ("/v1/runs", {"run_id": "known", "token": "\ud800"}, 400, "token: it holds half a character"),
+        ("/v1/runs/known/end", {"exit_status": 10**400}, 400, "32 bits"),
     ],
 )
 def test_what_is_refused_says_why(
@@ -183,6 +191,19 @@ def test_what_is_refused_says_why(
     got, detail = problem(node, "POST", path, body)
     assert (got, words in detail) == (status, True), detail
     assert "\n" not in detail
+
+
+def test_what_is_refused_leaves_the_ledger_writing(node: FakeNode) -> None:
+    problem(node, "POST", "/v1/runs", {"at": {"boot_id": "boot-1", "boot_seconds": -1e300}})
+    assert call(node, "POST", "/v1/runs", {"run_id": "after"})["run_id"] == "after"
+    assert len(call(node, "GET", "/v1/runs")["runs"]) == 1
+
+
+def test_a_body_that_is_nested_too_deep_is_refused(node: FakeNode) -> None:
+    route = next(route for route in run_routes(node.service) if route.method == "POST")
+    with pytest.raises(Problem, match="nested too deep") as caught:
+        route.handler(Request("POST", "/v1/runs", {}, {}, {}, b"[" * 100_000, over_socket=True))
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("limit", ["0", "x", "1001", "-1"])
