@@ -232,6 +232,28 @@ def test_a_certificate_may_stand_in_the_file_itself(pki: Pki) -> None:
     assert read_web_config(file).files == (file,)
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('tls_server_config: {cert_file: "a\\0b", key: k}', "cert_file: holds a NUL"),
+        ('tls_server_config: {cert: "\\uD800", key: k}', "cert: holds a NUL, or half a character"),
+        ('tls_server_config: {cert: c, key: k, cipher_suites: ["\\uD800"]}', "cipher_suites: holds a NUL"),
+        (f"rate_limit: {{interval: 1s, burst: {'9' * 4400}}}", "burst: expected a whole number"),
+        (f"rate_limit: {{interval: {'9' * 400}d, burst: 1}}", "interval: expected 30d at most"),
+    ],
+)
+def test_escapes_and_numbers_beyond_all_bounds(tmp_path: Path, text: str, cause: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\.{cause}") as caught:
+        WebSecurity(written(tmp_path, text))
+    assert len(str(caught.value)) < 300
+
+
+def test_aliases_that_would_multiply_are_shared(tmp_path: Path) -> None:
+    lines = ["a: &a0 [x, x]", *(f"b{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 200))]
+    with pytest.raises(ConfigError, match="unknown key"):  # 2 to the 200 elements, if they were copied
+        WebSecurity(written(tmp_path, "\n".join(lines)))
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=rf"^{tmp_path}/web.yml: cannot be read: No such file"):
         WebSecurity(tmp_path / "web.yml")
