@@ -16,6 +16,7 @@ from support.um_frames import frame
 from wattwatch.daemon.committer import Committer
 from wattwatch.reading import Batch, Channel, Instant, Kind, MeterIdentity, Quality, Reading, Scope
 from wattwatch.sampling.account import Account, ReadOutcome
+from wattwatch.sampling.accounts import Accounts
 from wattwatch.sampling.counters import Counters
 from wattwatch.sampling.integrate import PowerIntegrator, PowerPoint, PowerState
 from wattwatch.sampling.snapshot import Primary, Snapshot
@@ -97,7 +98,7 @@ def _daemon_second(root: Path, directory: Path) -> dict[str, float]:
     )
     descriptions = [METER, *(source.description for source in sources)]
     account = Account(Counters({}), descriptions, primary=Primary.of(POWER), gap_seconds=3.0)
-    committer = Committer(account, store, clock, lambda at: _snapshot(account, clock, at))
+    committer = Committer(Accounts(account), store, clock, lambda at: _snapshot(account, clock, at))
     found = {}
     for source in sources:
         found[f"{source.description.name} read, us"] = 1e6 / per_second(source.read)

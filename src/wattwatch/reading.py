@@ -1,7 +1,7 @@
 """The words that every stage speaks: instants, channels, readings, batches, energy records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -64,7 +64,11 @@ def seconds_between(earlier: Instant, later: Instant) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One quantity of one zone of a source; `quantity` ends in its unit."""
+    """One quantity of one zone of a source; `quantity` ends in its unit.
+
+    What follows from the fields, its hash too, is made once: channels live long, and are looked up with
+    every reading.
+    """
 
     source: str
     zone: str
@@ -72,21 +76,27 @@ class Channel:
     kind: Kind
     scope: Scope = Scope.NONE
     quality: Quality = Quality.SENSOR
+    id: str = field(init=False, repr=False, compare=False)
+    """`source/zone/quantity_unit`, the channel's name everywhere."""
+    energy_labels: tuple[str, str, str, str] = field(init=False, repr=False, compare=False)
+    """The labels of its power and energy series: source, zone, scope, quality."""
+    measures_energy: bool = field(init=False, repr=False, compare=False)
+    """Whether this channel is integrated into joules."""
+    _hash: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def id(self) -> str:
-        """`source/zone/quantity_unit`, the channel's name everywhere."""
-        return f"{self.source}/{self.zone}/{self.quantity}"
+    def __post_init__(self) -> None:
+        """Make what follows from the fields."""
+        is_counter = self.kind is Kind.COUNTER and self.quantity == "energy_joules"
+        labels = (self.source, self.zone, self.scope.value, self.quality.value)
+        put = object.__setattr__  # frozen for everybody else
+        put(self, "id", f"{self.source}/{self.zone}/{self.quantity}")
+        put(self, "energy_labels", labels)
+        put(self, "measures_energy", self.kind is Kind.POWER or is_counter)
+        put(self, "_hash", hash((*labels, self.quantity, self.kind)))
 
-    @property
-    def energy_labels(self) -> tuple[str, str, str, str]:
-        """The labels of its power and energy series: source, zone, scope, quality."""
-        return self.source, self.zone, self.scope.value, self.quality.value
-
-    @property
-    def measures_energy(self) -> bool:
-        """Whether this channel is integrated into joules."""
-        return self.kind is Kind.POWER or (self.kind is Kind.COUNTER and self.quantity == "energy_joules")
+    def __hash__(self) -> int:
+        """Equal for equal channels."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ RAPL_CHANNEL = Channel("rapl", "package-0", "energy_joules", Kind.COUNTER, Scope
 RAPL = SourceDescription(
     "rapl", "powercap", 1.0, (RAPL_CHANNEL,), counter_limits=((RAPL_CHANNEL, CounterLimits(1000.0, 100.0)),)
 )
+CPU_USER = Channel("rapl", "cpu-user", "cpu_seconds", Kind.COUNTER)
+ZONE_POWER = Channel("rapl", "other", "power_watts", Kind.POWER, Scope.RAIL)
 HOST = SourceDescription("host", "host", 1.0, ())
 SELF = SourceDescription("self", "self", 5.0, ())
 
@@ -297,3 +299,26 @@ def test_own_integral_and_accumulator_are_compared_once_there_is_enough() -> Non
     assert ratio == pytest.approx(0.1, abs=0.001)
     assert books.account.meter_model("meter") == "UM24C"
     assert books.account.meter_model("host") == ""
+
+
+@given(st.lists(st.permutations(range(3)), min_size=2, max_size=8))
+def test_readings_are_counted_in_whatever_order_they_come(orders: list[list[int]]) -> None:
+    books = Books()
+    for second, order in enumerate(orders):
+        values = [(RAPL_CHANNEL, 10.0 * second), (CPU_USER, 2.0 * second), (ZONE_POWER, 3.0)]
+        books.values(RAPL, instant(float(second)), [values[place] for place in order])
+    counted = books.account.counters.snapshot()
+    steps = len(orders) - 1
+    assert counted[metrics.ENERGY.name, RAPL_CHANNEL.energy_labels] == pytest.approx(10.0 * steps)
+    assert counted[metrics.ENERGY.name, ZONE_POWER.energy_labels] == pytest.approx(3.0 * steps)
+    assert counted[metrics.CPU_SECONDS.name, ("user",)] == pytest.approx(2.0 * steps)
+
+
+def test_a_channel_that_comes_later_is_counted_from_then_on() -> None:
+    books = Books()
+    books.values(RAPL, instant(1.0), [(RAPL_CHANNEL, 5.0)])
+    for second in (2.0, 3.0):
+        books.values(RAPL, instant(second), [(RAPL_CHANNEL, 5.0 * second), (ZONE_POWER, 7.0)])
+    counted = books.account.counters.snapshot()
+    assert counted[metrics.ENERGY.name, RAPL_CHANNEL.energy_labels] == pytest.approx(10.0)
+    assert counted[metrics.ENERGY.name, ZONE_POWER.energy_labels] == pytest.approx(7.0)

@@ -13,7 +13,7 @@ from wattwatch.metrics import MetricSpec, SeriesKey
 from wattwatch.reading import Batch, Channel, EnergyRecord, Instant, Kind, Reading
 from wattwatch.sampling.combine import stretch_of
 from wattwatch.sampling.counters import Counters
-from wattwatch.sampling.energy_channels import EnergyChannels, Taken
+from wattwatch.sampling.energy_channels import EnergyChannels, Plan, Taken
 from wattwatch.sampling.node_energy import NodeEnergy, Past
 from wattwatch.sampling.snapshot import Primary, SourceHealth, SourceStatus
 from wattwatch.sources.base import CounterLimits, SourceDescription
@@ -81,6 +81,7 @@ class Account:
         self._channels = EnergyChannels()
         self._channels.know(status.description for status in self._status.values())
         self.described = 0  # how often a source told of other channels than before it was read
+        self._shown: set[Channel] = set()  # energy channels whose counters are there, and known to the node
         self._totals: dict[Channel, float] = {}
         self._readings: dict[str, tuple[Reading, ...]] = {}
         self._agreement: dict[str, _Agreement] = {}
@@ -102,6 +103,7 @@ class Account:
             self._totals |= {r.channel: r.value for r in totals if not r.channel.measures_energy}
         known_until = self._channels.known_until()
         self._node = NodeEnergy(self.counters, self.primary, self.fallback, known_until)
+        self._shown.clear()
         self._node.restore(past)
 
     def reconfigure(
@@ -131,6 +133,7 @@ class Account:
         if (primary, fallback) != (self.primary, self.fallback):
             self.primary, self.fallback, self._observer = primary, fallback, None
             self._node = NodeEnergy(self.counters, primary, fallback, self._channels.known_until())
+            self._shown.clear()
             self._node.restore(past)
 
     def accept(self, outcome: ReadOutcome) -> Accepted:
@@ -140,8 +143,9 @@ class Account:
         self.counters.observe(metrics.SOURCE_READ_SECONDS, (name,), outcome.read_seconds)
         self.counters.observe(metrics.TICK_LATENESS, (), outcome.lateness_seconds)
         was_stalled = self._status_of(outcome.description).health.state == "stalled"
-        gaps = tuple(self._integrate_all(outcome))
-        stalled = self._channels.is_stalled(r.channel for r in batch.readings)
+        plan = self._channels.plan(batch)
+        gaps = tuple(self._integrate_all(outcome, plan))
+        stalled = self._channels.is_stalled(plan.powers)
         self._readings[name] = () if stalled else batch.readings
         self._set_health(outcome.description, _health_of(batch, stalled=stalled))
         if name == SELF_SOURCE:
@@ -207,14 +211,14 @@ class Account:
             if agreement.accumulator_joules > _DISAGREEMENT_FROM_JOULES
         }
 
-    def _integrate_all(self, outcome: ReadOutcome) -> Iterable[EnergyRecord]:
+    def _integrate_all(self, outcome: ReadOutcome, plan: Plan) -> Iterable[EnergyRecord]:
         """Count the readings; the gaps that they closed."""
-        for reading in outcome.batch.readings:
-            if reading.channel.kind is Kind.COUNTER and not reading.channel.measures_energy:
-                self._count_total(reading)
-        for taken in self._channels.take(outcome.batch, outcome.description, self._gap_seconds):
+        for place in plan.totals:
+            self._count_total(outcome.batch.readings[place])
+        for taken in self._channels.take(outcome.batch, plan, outcome.description, self._gap_seconds):
             record = taken.record
-            self._show_channel(taken.channel)
+            if taken.channel not in self._shown:
+                self._show_channel(taken.channel)
             for event in taken.events:
                 self.counters.add(metrics.SOURCE_EVENTS, (taken.channel.source, event.value), 1)
             if record is not None:
@@ -224,18 +228,19 @@ class Account:
                     yield record
 
     def _count_total(self, reading: Reading) -> None:
-        if reading.channel.source == SELF_SOURCE:
-            self._totals[reading.channel] = reading.value
-        if reading.channel.quantity not in TOTALS or reading.channel.source == SELF_SOURCE:
+        channel, value = reading.channel, reading.value
+        is_own = channel.source == SELF_SOURCE
+        if not is_own and channel.quantity not in TOTALS:
             return
-        spec, prefix = TOTALS[reading.channel.quantity]
-        labels = (reading.channel.zone.removeprefix(prefix),)
-        before = self._totals.get(reading.channel)
-        self._totals[reading.channel] = reading.value
+        before, self._totals[channel] = self._totals.get(channel), value
+        if is_own:
+            return
+        spec, prefix = TOTALS[channel.quantity]
+        labels = (channel.zone.removeprefix(prefix),)
         if before is not None:
-            self.counters.add(spec, labels, max(0.0, reading.value - before))  # a reset is no traffic
+            self.counters.add(spec, labels, max(0.0, value - before))  # a reset is no traffic
         elif self.counters.value(spec, labels) is None:
-            self.counters.add(spec, labels, reading.value)  # the kernel has counted since boot
+            self.counters.add(spec, labels, value)  # the kernel has counted since boot
 
     def _count_observer(self) -> None:
         """Add this process's share of the node's energy since the last time, by busy CPU time."""
@@ -253,6 +258,7 @@ class Account:
 
     def _show_channel(self, channel: Channel) -> None:
         """Make the counters of an energy channel appear at 0, before their first increase."""
+        self._shown.add(channel)
         self.counters.add(metrics.ENERGY, channel.energy_labels, 0)
         for state in ("sampled", "recovered", "missing"):
             self.counters.add(metrics.ENERGY_SECONDS, (channel.source, channel.zone, state), 0)
@@ -263,12 +269,18 @@ class Account:
         channel, add = record.channel, self.counters.add
         add(metrics.ENERGY, channel.energy_labels, record.joules)
         zone = (channel.source, channel.zone)
-        add(metrics.ENERGY_SECONDS, (*zone, "sampled"), record.sampled_seconds)
-        add(metrics.ENERGY_SECONDS, (*zone, "recovered"), record.recovered_seconds)
-        add(metrics.ENERGY_SECONDS, (*zone, "missing"), record.missing_seconds)
+        shown = channel in self._shown
+        for state, seconds in (
+            ("sampled", record.sampled_seconds),
+            ("recovered", record.recovered_seconds),
+            ("missing", record.missing_seconds),
+        ):
+            if seconds or not shown:
+                add(metrics.ENERGY_SECONDS, (*zone, state), seconds)
         if record.recovered_seconds:
             add(metrics.ENERGY_RECOVERED, zone, record.joules)
-        self._node.add(channel, stretch_of(record))
+        if self._node.is_part(channel):
+            self._node.add(channel, stretch_of(record))
 
     def _compare(self, taken: Taken, record: EnergyRecord) -> None:
         """Add a sampled step to the comparison of own integral and accumulator."""

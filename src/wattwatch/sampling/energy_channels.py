@@ -11,6 +11,7 @@ from wattwatch.metrics import POWER, SeriesKey
 from wattwatch.reading import Batch, Channel, EnergyRecord, Instant, Kind, Reading
 from wattwatch.sampling.combine import microseconds
 from wattwatch.sampling.integrate import (
+    REFUSED_STEP_SECONDS,
     UNKNOWN_LIMITS,
     Accumulator,
     CounterIntegrator,
@@ -20,6 +21,7 @@ from wattwatch.sampling.integrate import (
     PowerIntegrator,
     PowerPoint,
     PowerState,
+    trusted_seconds,
 )
 from wattwatch.sources.base import CounterLimits, SourceDescription
 
@@ -41,6 +43,30 @@ def gap_limit_seconds(gap_seconds: float, interval_seconds: float) -> float:
     return max(gap_seconds, _INTERVALS_PER_GAP * interval_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which readings are counted in batches of these channels, by place: the same from batch to batch."""
+
+    channels: tuple[Channel, ...]
+    totals: tuple[int, ...]  # counters that are no energy
+    energies: tuple[tuple[int, bool], ...]  # and whether each is a counter; each zone's energy once
+    powers: tuple[Channel, ...]  # those of `energies` that are no counters
+
+    @classmethod
+    def of(cls, channels: tuple[Channel, ...]) -> "Plan":
+        """The plan of these channels: a zone that has a counter is read off it."""
+        places = list(enumerate(channels))
+        counted = {channel.zone for channel in channels if _is_energy_counter(channel)}
+        powers = [(n, c) for n, c in places if c.kind is Kind.POWER and c.zone not in counted]
+        counters = [(n, True) for n, channel in places if _is_energy_counter(channel)]
+        return cls(
+            channels,
+            tuple(n for n, c in places if c.kind is Kind.COUNTER and not c.measures_energy),
+            tuple(sorted([*counters, *((n, False) for n, _ in powers)])),
+            tuple(channel for _, channel in powers),
+        )
+
+
 class EnergyChannels:
     """The state of every energy channel."""
 
@@ -48,12 +74,16 @@ class EnergyChannels:
         self._power: dict[Channel, PowerState] = {}
         self._counters: dict[Channel, CounterState] = {}
         self._limits: dict[Channel, CounterLimits] = {}
+        self._told: dict[str, tuple[tuple[Channel, CounterLimits], ...]] = {}  # by source, what is in _limits
+        self._plans: dict[str, Plan] = {}  # by source, of its last batch
         self._step_watts: dict[Channel, float] = {}  # of counters that are read: the mean of the last step
 
     def know(self, descriptions: Iterable[SourceDescription]) -> None:
         """Take over where the counters of sources wrap."""
         for description in descriptions:
-            self._limits.update(description.counter_limits)
+            if self._told.get(description.name) is not description.counter_limits:
+                self._told[description.name] = description.counter_limits
+                self._limits.update(description.counter_limits)
 
     def restore(self, batch: Batch, covered_until: dict[Channel, Instant]) -> None:
         """Go on from the last batch of a source; `covered_until` is the end of later refused gaps."""
@@ -65,26 +95,42 @@ class EnergyChannels:
             elif channel.measures_energy:
                 self._counters[channel] = CounterState(CounterPoint(reading.at, reading.value), until)
 
-    def take(self, batch: Batch, description: SourceDescription, gap_seconds: float) -> Iterator[Taken]:
-        """What the readings of a batch give, each energy once: a zone that has a counter is read off it."""
+    def plan(self, batch: Batch) -> Plan:
+        """Which readings of a batch are counted."""
+        channels = tuple([reading.channel for reading in batch.readings])
+        plan = self._plans.get(batch.source)
+        if plan is None or plan.channels != channels:
+            plan = self._plans[batch.source] = Plan.of(channels)
+        return plan
+
+    def take(
+        self, batch: Batch, plan: Plan, description: SourceDescription, gap_seconds: float
+    ) -> Iterator[Taken]:
+        """What the readings of a batch give, each energy once."""
         self.know([description])
         accumulator = accumulator_of(batch)
-        counted = {r.channel.zone for r in batch.readings if _is_energy_counter(r.channel)}
         limit_seconds = gap_limit_seconds(gap_seconds, description.interval_seconds)
-        for reading in batch.readings:
-            if _is_energy_counter(reading.channel):
-                yield self._take_counter(reading)
-            elif reading.channel.kind is Kind.POWER and reading.channel.zone not in counted:
-                yield self._take_power(reading, accumulator, limit_seconds)
+        for place, is_counter in plan.energies:
+            reading = batch.readings[place]
+            yield (
+                self._take_counter(reading)
+                if is_counter
+                else self._take_power(reading, accumulator, limit_seconds)
+            )
 
     def expire(self, now: Instant, gap_seconds: float) -> Iterator[EnergyRecord]:
         """Refuse gaps that are too old to be filled; their time becomes missing."""
         for channel, power in self._power.items():
+            if _is_within(REFUSED_STEP_SECONDS, power.covered_until, now):  # as nearly always
+                continue
             step = PowerIntegrator(channel, gap_seconds).expire(power, now)
             self._power[channel] = step.state
             if step.record is not None:
                 yield step.record
         for channel, counter in self._counters.items():
+            wait_seconds = min(REFUSED_STEP_SECONDS, trusted_seconds(self.limits(channel)))
+            if _is_within(wait_seconds, counter.covered_until, now):
+                continue
             counted = CounterIntegrator(channel, self.limits(channel)).expire(counter, now)
             self._counters[channel] = counted.state
             if counted.record is not None:
@@ -97,6 +143,8 @@ class EnergyChannels:
 
     def keep_only(self, sources: Collection[str]) -> None:
         """Forget the channels of all other sources."""
+        self._told.clear()
+        self._plans.clear()
         kept: tuple[dict[Channel, Any], ...] = (self._power, self._counters, self._limits, self._step_watts)
         for by_channel in kept:
             for channel in [channel for channel in by_channel if channel.source not in sources]:
@@ -124,7 +172,7 @@ class EnergyChannels:
 
     def is_stalled(self, channels: Iterable[Channel]) -> bool:
         """Whether one of these power channels is stalled."""
-        states = (self._power.get(channel) for channel in channels)
+        states = map(self._power.get, channels)
         return any(state is not None and state.stalled for state in states)
 
     def known_until(self) -> dict[str, int]:
@@ -165,6 +213,11 @@ def accumulator_of(batch: Batch) -> Accumulator | None:
         return None
     displayed = tuple(r.value for r in batch.readings)
     return Accumulator(batch.identity, values["energy_joules"], values["charge_coulombs"], displayed)
+
+
+def _is_within(seconds: float, start: Instant, now: Instant) -> bool:
+    """Whether an open gap is shorter than any that is refused."""
+    return start.boot_id == now.boot_id and now.boot_seconds - start.boot_seconds <= seconds
 
 
 def _is_energy_counter(channel: Channel) -> bool:

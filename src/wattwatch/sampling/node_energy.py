@@ -62,6 +62,10 @@ class NodeEnergy:
             if channel.id in supply.channel_ids:
                 self._counters.add(NODE_ENERGY, supply.labels, 0)
 
+    def is_part(self, channel: Channel) -> bool:
+        """Whether a channel is one of those that stand for the node."""
+        return channel.id in self._places
+
     def add(self, channel: Channel, stretch: Stretch) -> None:
         """Take the next stretch of any channel, and count what follows from it."""
         if places := self._places.get(channel.id):
