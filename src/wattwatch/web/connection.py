@@ -148,13 +148,12 @@ class Connection:
 
     def _wait_for_request(self) -> float:
         """The deadline of a request whose first byte is there."""
-        self.waiting_since = time.monotonic()
-        if not self._buffer:
+        if not self._buffer:  # it has been waited for since the last answer was sent
             try:
-                self._receive(self.waiting_since + self._limits.idle_seconds)
+                self._receive(time.monotonic() + self._limits.idle_seconds)
             except Problem as problem:
                 raise _Gone from problem  # asked nothing: needs no answer
-            self.waiting_since = time.monotonic()
+        self.waiting_since = time.monotonic()
         return self.waiting_since + self._limits.request_seconds
 
     def _read_head(self, deadline: float) -> Head:
