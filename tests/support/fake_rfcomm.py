@@ -44,6 +44,8 @@ class FakeAir:
         return self.sockets[-1]
 
     def adapter_address(self, adapter: str) -> str:
+        if not adapter:
+            adapter = next((name for name, address in self._adapters.items() if address), "hci0")
         if adapter not in self._adapters:
             raise OSError(19, "No such device")
         return self._adapters[adapter]

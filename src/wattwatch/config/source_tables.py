@@ -59,7 +59,12 @@ METER: Final = Table(
             "Bluetooth address of the meter.",
             rule="address or url must be given",
         ),
-        Key("adapter", ValueType.TEXT, "Bluetooth adapter, such as hci0.", rule="the first that is powered"),
+        Key(
+            "adapter",
+            ValueType.TEXT,
+            "Bluetooth adapter, such as hci0. bluez and ble prefer one that knows the meter.",
+            rule="the first that is on",
+        ),
         Key("channel", ValueType.INTEGER, "RFCOMM channel; 0 tries 1, then 2.", least=0, most=30),
         Key("transport", ValueType.TEXT, "How the meter is reached.", choices=get_args(UmTransport)),
         _DEADLINE,

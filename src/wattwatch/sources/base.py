@@ -9,6 +9,9 @@ from wattwatch.reading import Batch, Channel, Instant
 UmTransport = Literal["auto", "bluez", "rfcomm", "serial", "ble"]
 SYSFS: Final = Path("/sys")
 
+KERNEL_TYPES: Final = frozenset({"thermal", "cooling", "rapl", "hwmon", "power_supply", "host", "self"})
+"""Types of sources that read small files of the kernel, in microseconds each: they may share a thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class CounterLimits:
@@ -80,7 +83,7 @@ class UmSpec(Spec):
     interval_seconds: float = 0.5
     url: str = ""  # /dev/rfcomm0, rfc2217://..., socket://...
     address: str = ""  # Bluetooth address
-    adapter: str = ""  # hci0; "": the first that is powered
+    adapter: str = ""  # hci0; "": the first that is on, one that knows the meter before others
     channel: int = 0  # RFCOMM channel; 0: 1, then 2
     transport: UmTransport = "auto"
     deadline_seconds: float = 2.0

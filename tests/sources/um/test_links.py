@@ -1,12 +1,12 @@
 """One connection at a time for each adapter, over all meters of the process."""
 
 import threading
-from pathlib import Path
 
 import pytest
 
 from wattwatch.errors import SourceUnavailable
-from wattwatch.sources.um.links import connecting, first_adapter
+from wattwatch.sources.um.hci import first_adapter
+from wattwatch.sources.um.links import connecting
 
 
 def in_another_thread(adapter: str, patience_seconds: float) -> str:
@@ -76,15 +76,3 @@ def test_many_threads_never_connect_at_once() -> None:
     for thread in threads:
         thread.join()
     assert most == 1
-
-
-@pytest.mark.parametrize(
-    ("names", "first"),
-    [([], "hci0"), (["hci1"], "hci1"), (["hci10", "hci2", "hci2:11"], "hci2"), (["hci1:3"], "hci0")],
-)
-def test_the_first_adapter_is_the_lowest_and_a_link_is_none(
-    tmp_path: Path, names: list[str], first: str
-) -> None:
-    for name in names:
-        (tmp_path / "class/bluetooth" / name).mkdir(parents=True)
-    assert first_adapter(tmp_path) == first

@@ -2,7 +2,6 @@
 
 import errno
 import socket
-import struct
 from collections.abc import Iterator
 from threading import Thread
 
@@ -16,13 +15,7 @@ from support.um_frames import frame
 from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.sources.base import UmSpec
 from wattwatch.sources.um.meter import UmMeter
-from wattwatch.sources.um.rfcomm import (
-    KernelSockets,
-    RfcommRoute,
-    address_of_device_info,
-    has_sockets,
-    open_rfcomm,
-)
+from wattwatch.sources.um.rfcomm import RfcommRoute, open_rfcomm
 from wattwatch.sources.um.stream import StreamTransport
 
 ADDRESS = "00:15:A6:01:AA:BB"
@@ -178,7 +171,6 @@ def test_a_kernel_without_sockets_says_why(number: int, kind: type[SourceError],
 
 def test_a_python_without_the_family_says_which_way_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "AF_BLUETOOTH", raising=False)
-    assert not has_sockets()
     with pytest.raises(SourceUnsupported, match=r'built without .* transport = "bluez"'):
         open_rfcomm(SPEC, FakeClock())
 
@@ -203,20 +195,21 @@ def test_an_adapter_that_is_off_or_not_there_is_named(
     assert bench.air.connects == []
 
 
-def test_what_the_kernel_says_of_an_adapter_is_read() -> None:
-    # struct hci_dev_info: u16 number, char name[8], u8 address[6] from the last byte on, u32 flags, 72 more.
-    def info(flags: int) -> bytes:
-        return struct.pack("<H8s6BI", 1, b"hci1", 0x01, 0x44, 0x33, 0x22, 0x11, 0x00, flags) + b"\xaa" * 72
-
-    assert address_of_device_info(info(0b101)) == "00:11:22:33:44:01"
-    assert address_of_device_info(info(0b100)) == ""
-
-
-@pytest.mark.parametrize("name", ["hci250", "usb0", "hci", "hci0:1"])
-def test_an_adapter_that_no_machine_has_is_an_oserror(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "AF_BLUETOOTH", 31, raising=False)
-    with pytest.raises(OSError, match=r"."):
-        KernelSockets().adapter_address(name)
+@pytest.mark.parametrize(
+    ("adapters", "bound"),
+    [
+        ({"hci0": "", "hci1": "00:11:22:33:44:01", "hci2": "00:11:22:33:44:02"}, ["00:11:22:33:44:01"]),
+        ({"hci0": "00:11:22:33:44:00", "hci1": "00:11:22:33:44:01"}, ["00:11:22:33:44:00"]),
+        ({"hci0": ""}, []),  # the kernel says why: none is on
+        ({}, []),
+    ],
+)
+def test_without_a_name_the_first_adapter_that_is_on_is_used(
+    benches: list[Bench], adapters: dict[str, str], bound: list[str]
+) -> None:
+    benches.append(bench := Bench(None, adapters=adapters))
+    bench.route().close()
+    assert bench.air.binds == [(address, 0) for address in bound]
 
 
 FAILURES = st.sampled_from(sorted(errno.errorcode))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wattwatch.sources.um.links import adapter_order
+from wattwatch.sources.um.hci import adapter_order
 
 BLUEZ: Final = "org.bluez"
 BLUEZ_PATH: Final = "/org/bluez"
@@ -12,6 +12,7 @@ ADAPTER: Final = f"{BLUEZ}.Adapter1"
 DEVICE: Final = f"{BLUEZ}.Device1"
 SPP_UUID: Final = "00001101-0000-1000-8000-00805f9b34fb"  # a serial port
 FFE0_UUID: Final = "0000ffe0-0000-1000-8000-00805f9b34fb"  # what meters have in Bluetooth Low Energy
+_LONGEST_NAME: Final = 248  # bytes, by the specification of Bluetooth
 _ADAPTER_IN_PATH: Final = 3  # "", "org", "bluez", "hci0"
 
 Tree = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -81,6 +82,11 @@ def is_low_energy_only(services: frozenset[str]) -> bool:
     return FFE0_UUID in services and SPP_UUID not in services
 
 
+def _printable(name: str) -> str:
+    """A name as it may be shown: anybody in the room chooses one, and terminals obey control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[:_LONGEST_NAME])
+
+
 def _adapter(path: str, properties: Mapping[str, Any]) -> Adapter:
     return Adapter(
         path.rpartition("/")[2], str(properties.get("Address", "")), bool(properties.get("Powered"))
@@ -93,7 +99,7 @@ def _device(path: str, properties: Mapping[str, Any]) -> Device:
         path=path,
         adapter=path.split("/")[_ADAPTER_IN_PATH],
         address=str(properties.get("Address", "")).upper(),
-        name=str(properties.get("Name") or properties.get("Alias") or ""),
+        name=_printable(str(properties.get("Name") or properties.get("Alias") or "")),
         paired=bool(properties.get("Paired")),
         trusted=bool(properties.get("Trusted")),
         connected=bool(properties.get("Connected")),

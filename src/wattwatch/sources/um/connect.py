@@ -8,7 +8,8 @@ from typing import Final
 from wattwatch.clock import Clock
 from wattwatch.errors import MissingExtra, SourceUnavailable, SourceUnsupported
 from wattwatch.sources.base import UmSpec
-from wattwatch.sources.um.rfcomm import RfcommRoute, has_sockets
+from wattwatch.sources.um.hci import has_sockets
+from wattwatch.sources.um.rfcomm import RfcommRoute
 from wattwatch.sources.um.transport import Transport
 
 Open = Callable[[], Transport]

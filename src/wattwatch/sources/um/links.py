@@ -13,15 +13,13 @@ both slower. The lock is this process's; it may be taken again by the thread tha
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from wattwatch.errors import SourceUnavailable
-from wattwatch.sources.base import SYSFS
+from wattwatch.sources.um.hci import first_adapter
 
 LINKS_PER_ADAPTER: Final = 7  # active members of a piconet beside its master: the address has three bits
 _PATIENCE_SECONDS: Final = 60.0
-_DEFAULT_ADAPTER: Final = "hci0"
 
 _locks: Final[dict[str, threading.RLock]] = {}
 _locks_guard: Final = threading.Lock()
@@ -29,7 +27,7 @@ _locks_guard: Final = threading.Lock()
 
 @contextmanager
 def connecting(adapter: str, patience_seconds: float = _PATIENCE_SECONDS) -> Iterator[None]:
-    """The right to make a connection with an adapter (such as hci0; "" is this machine's first).
+    """The right to make a connection with an adapter (such as hci0; "" is the first that is on).
 
     Raises SourceUnavailable (reason `busy`) if others make theirs for longer than `patience_seconds`.
     """
@@ -46,15 +44,3 @@ def connecting(adapter: str, patience_seconds: float = _PATIENCE_SECONDS) -> Ite
         yield
     finally:
         lock.release()
-
-
-def first_adapter(root: Path = SYSFS) -> str:
-    """The name of the first Bluetooth adapter; hci0 where none can be seen."""
-    # Links are listed there beside adapters, as hci0:1.
-    names = [path.name for path in root.glob("class/bluetooth/hci*") if ":" not in path.name]
-    return min(names, key=adapter_order, default=_DEFAULT_ADAPTER)
-
-
-def adapter_order(name: str) -> tuple[int, str]:
-    """Sorts adapters by their number: hci2 comes before hci10."""
-    return len(name), name

@@ -1,21 +1,15 @@
-"""The meter's serial port by an RFCOMM socket of the standard library: no bluetoothd, no D-Bus, no SDP.
-
-Python has the address family only where it was built with the kernel's Bluetooth headers; nothing here
-touches it before a connection is made.
-"""
+"""The meter's serial port by an RFCOMM socket of the standard library: no bluetoothd, no D-Bus, no SDP."""
 
 import errno
-import fcntl
 import socket
-import struct
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final, Protocol
 
 from wattwatch.clock import Clock
-from wattwatch.errors import SourceUnsupported
 from wattwatch.sources.base import UmSpec
+from wattwatch.sources.um import hci
 from wattwatch.sources.um.link_errors import (
     adapter_off,
     explain_connect,
@@ -31,13 +25,6 @@ CONNECT_SECONDS: Final = 12.0  # the controller pages for 5.12 s, and may wait f
 _BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
 _BUSY_PAUSE_SECONDS: Final = 0.1
 
-# Linux include/net/bluetooth/hci_sock.h: HCIGETDEVINFO fills struct hci_dev_info for the number in it.
-_HCI_GET_DEVICE_INFO: Final = 0x800448D3
-_DEVICE_INFO: Final = struct.Struct("<H8s6sI72x")
-_HCI_UP: Final = 1
-_HCI_PROTOCOL: Final = 1  # BTPROTO_HCI
-_ADAPTER_PREFIX: Final = "hci"
-
 
 class Sockets(Protocol):
     """Where sockets come from; tests bring their own."""
@@ -47,7 +34,10 @@ class Sockets(Protocol):
         ...
 
     def adapter_address(self, adapter: str) -> str:
-        """The address of an adapter such as hci1, "" if it is off; OSError if it is not there."""
+        """The address of an adapter such as hci1, or of the first that is on; "" if it is off.
+
+        OSError if it is not there.
+        """
         ...
 
 
@@ -56,40 +46,11 @@ class KernelSockets:
 
     def rfcomm(self) -> socket.socket:
         """A fresh RFCOMM socket."""
-        return socket.socket(_family(), socket.SOCK_STREAM, getattr(socket, "BTPROTO_RFCOMM", 3))
+        return socket.socket(hci.socket_family(), socket.SOCK_STREAM, getattr(socket, "BTPROTO_RFCOMM", 3))
 
     def adapter_address(self, adapter: str) -> str:
-        """What the kernel says of an adapter; any user may ask."""
-        number = adapter.removeprefix(_ADAPTER_PREFIX)
-        if not number.isdecimal():
-            raise OSError(errno.ENODEV, adapter)
-        with socket.socket(_family(), socket.SOCK_RAW, _HCI_PROTOCOL) as asking:
-            answer = bytearray(_DEVICE_INFO.pack(int(number), b"", b"", 0))
-            fcntl.ioctl(asking, _HCI_GET_DEVICE_INFO, answer)
-        return address_of_device_info(bytes(answer))
-
-
-def address_of_device_info(info: bytes) -> str:
-    """The address in a struct hci_dev_info, "" if the adapter is down."""
-    _, _, address, flags = _DEVICE_INFO.unpack(info)
-    if not flags & _HCI_UP:
-        return ""
-    return ":".join(f"{byte:02X}" for byte in reversed(address))
-
-
-def has_sockets() -> bool:
-    """Whether this Python can make Bluetooth sockets at all."""
-    return hasattr(socket, "AF_BLUETOOTH")
-
-
-def _family() -> int:
-    family: int | None = getattr(socket, "AF_BLUETOOTH", None)
-    if family is None:
-        raise SourceUnsupported(
-            "this Python was built without Bluetooth sockets: use the system's python3, or set "
-            "transport = \"bluez\" (pip install 'wattwatch[bluetooth]')"
-        )
-    return family
+        """What the kernel says of an adapter, or of the first that is on."""
+        return hci.adapter_address(adapter or hci.first_adapter())
 
 
 class RfcommRoute:
@@ -154,8 +115,8 @@ class RfcommRoute:
         with ExitStack() as undo:
             stream = undo.enter_context(self._fresh_socket())
             stream.settimeout(CONNECT_SECONDS)
-            if self._spec.adapter:
-                stream.bind((self._adapter_address(), 0))
+            if address := self._adapter_address():
+                stream.bind((address, 0))
             stream.connect((self._spec.address, channel))
             undo.pop_all()
         return stream
@@ -167,12 +128,15 @@ class RfcommRoute:
             raise explain_no_socket(error) from error
 
     def _adapter_address(self) -> str:
+        """The address to connect from; "" leaves it to the kernel, which may not tell whether one is on."""
         place, adapter = f"{self._spec.address} by rfcomm", self._spec.adapter
         try:
             address = self._sockets.adapter_address(adapter)
         except OSError as error:
+            if not adapter:
+                return ""
             raise no_adapter(place, adapter) from error
-        if not address:
+        if adapter and not address:
             raise adapter_off(place, adapter)
         return address
 
