@@ -162,3 +162,12 @@ def test_objects_are_records_whatever_is_missing() -> None:
     assert device.services == frozenset()
     assert objects.device("Aa:Bb", {"hci2"}) == device
     assert objects.device("AA:BB", {"hci10"}) is None
+
+
+@pytest.mark.parametrize("key", ["Name", "Alias"])
+def test_a_name_that_a_stranger_chose_cannot_write_on_the_terminal(key: str) -> None:
+    properties = {"Address": ADDRESS, key: "UM24C\x1b[2J\n\u202e\ud800" + "x" * 1000}
+    (device,) = objects_of({"/org/bluez/hci0/dev_1": {"org.bluez.Device1": properties}}).devices
+    assert device.name.startswith("UM24C\N{REPLACEMENT CHARACTER}[2J" + 3 * "\N{REPLACEMENT CHARACTER}" + "x")
+    assert device.name.isprintable()
+    assert len(device.name) == 248
