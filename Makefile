@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test lint bench docs clean install uninstall
+.PHONY: setup run test test-bluez lint fuzz bench docs clean install uninstall
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -18,11 +18,27 @@ test: $(STAMP) lint
 	@sh tools/debian-packages.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term $(ARGS)
 
+# a real bluetoothd with virtual controllers in QEMU, about 90 s; once more minutes to make the machine
+test-bluez: $(STAMP)
+	@sh tools/debian-packages.sh
+	@$(BIN)/python -m pytest -m bluez_real -s tests/e2e/test_bluez_real.py $(ARGS)
+
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# e.g. make fuzz SECONDS=600 TARGET=relay
+SECONDS ?= 60
+fuzz: $(STAMP)
+	@for target in $(or $(TARGET),$$($(BIN)/python fuzz --list)); do \
+	  mkdir -p .cache/fuzz/$$target; \
+	  $(BIN)/python fuzz $$target .cache/fuzz/$$target -max_total_time=$(SECONDS) \
+	    -artifact_prefix=.cache/fuzz/$$target- -verbosity=0 2>.cache/fuzz/$$target.log \
+	    || { tail -40 .cache/fuzz/$$target.log; exit 1; }; \
+	  echo "$$target: $$(sed -n 's/stat::number_of_executed_units: *//p' .cache/fuzz/$$target.log) inputs"; \
+	done
 
 bench: $(STAMP)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
