@@ -176,3 +176,15 @@ def test_the_number_of_commits_grows_only_while_they_are_made(made: Made) -> Non
     go_on.set()
     made.committer.commit()
     assert made.committer.commits > standing
+
+
+def test_what_is_to_be_done_besides_is_done_about_once_a_second(made: Made) -> None:
+    done: list[float] = []
+    made.committer.also(lambda: done.append(made.clock.boot_seconds))
+    made.committer.start()
+    for _ in range(8):
+        made.clock.advance(0.25)
+        made.committer.commit()
+    made.committer.stop()
+    assert len(done) in (2, 3)
+    assert all(later - earlier >= 0.9 for earlier, later in zip(done, done[1:], strict=False))

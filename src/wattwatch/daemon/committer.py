@@ -26,6 +26,7 @@ class CommitStore(Protocol):
 
 MakeSnapshot = Callable[[Instant], Snapshot]
 Change = Callable[[], None]
+_NEARLY: Final = 0.9  # of a second: commits come a little sooner or later
 
 
 class Committer:
@@ -42,6 +43,8 @@ class Committer:
         self._condition = threading.Condition()
         self._asked = self._done = 0
         self._commits = 0
+        self._also: list[Change] = []
+        self._also_seconds = 0.0  # boot seconds
         self._stopping = False
         self._snapshot = make_snapshot(clock.now())
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -64,6 +67,10 @@ class Committer:
     def last_snapshot(self) -> Snapshot:
         """What was committed last; costs nothing."""
         return self._snapshot
+
+    def also(self, work: Change) -> None:
+        """Have something quick done about once a second, after a commit: no thread has to wake up for it."""
+        self._also.append(work)
 
     def start(self) -> None:
         """Begin to commit."""
@@ -99,6 +106,14 @@ class Committer:
             with self._condition:
                 self._done = asked
                 self._condition.notify_all()
+            self._do_also()
+
+    def _do_also(self) -> None:
+        now_seconds = self._clock.now().boot_seconds
+        if now_seconds - self._also_seconds >= _NEARLY * COMMIT_SECONDS:
+            self._also_seconds = now_seconds
+            for work in self._also:
+                work()
 
     def commit_now(self) -> Snapshot:
         """Count what was delivered, append it to the store, then show it. Only the committing thread."""

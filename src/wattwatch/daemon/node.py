@@ -45,7 +45,6 @@ from wattwatch.web.view import NodeView
 
 STORE_NAME: Final = "wattwatch.db"
 LEDGER_NAME: Final = "ledger.db"
-_TICK_SECONDS: Final = 1.0
 _DISCOVERED: Final[tuple[SourceSpec, ...]] = (
     ThermalSpec(),
     CoolingSpec(),
@@ -200,11 +199,13 @@ class Node:
         undo.callback(committer.stop)
         ticker = _Ticker(runs)
         ticker.start()
+        committer.also(ticker.wake)
         undo.callback(ticker.stop)
         _resume(sources, store.restored.last_batches)
         sampler = Sampler(sources, clock, committer.deliver)
         sampler.start()
         undo.callback(sampler.stop)
+        committer.also(sampler.look_after)
         self._started = _Parts(store, books, runs, committer, sampler)
 
     def _open_store(self) -> LocalStore:
@@ -281,16 +282,24 @@ class _Ticker:
 
     def __init__(self, runs: RunService) -> None:
         self._runs = runs
-        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="runs", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
+    def wake(self) -> None:
+        """Tick now, if there is anything to do; from any thread."""
+        if self._runs.has_work:
+            self._woken.set()
+
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(_TICK_SECONDS):
+        while self._woken.wait() and not self._stopping:
+            self._woken.clear()
             self._runs.tick()

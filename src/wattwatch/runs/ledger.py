@@ -89,6 +89,11 @@ class Ledger:
             self.flush()
             self._read_new()
 
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether a full disk has refused something that `flush` would write."""
+        return bool(self._unwritten)
+
     def flush(self) -> None:
         """Try again to write what a full disk refused; the first failure of a row is logged."""
         with self._lock:

@@ -182,6 +182,11 @@ class RunService:
             for window in self._ledger.run(run_id).windows
         ]
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a tick would do anything; costs nothing."""
+        return bool(self._open_or_pending or self._orphans or self._shown or self._ledger.has_unwritten)
+
     def tick(self) -> None:
         """About once a second: end what is lost, make final what is settled, and renew the samples."""
         self._ledger.flush()

@@ -1,4 +1,4 @@
-"""Reading sources in time: one thread a source, on an absolute grid, for ever.
+"""Reading sources in time: on an absolute grid, for ever, in threads that `lane` describes.
 
 A read that blocks for ever stops neither the other sources nor the exit: threads are daemons, and nobody
 waits for them longer than asked.
@@ -16,7 +16,8 @@ from wattwatch.clock import Clock
 from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.reading import Instant
 from wattwatch.sampling.account import ReadFailure, ReadOutcome
-from wattwatch.sources.base import Source, SourceDescription
+from wattwatch.sampling.lane import Lane, Member, lanes_of
+from wattwatch.sources.base import KERNEL_TYPES, Source, SourceDescription
 
 logger = logging.getLogger("wattwatch.sampler")
 
@@ -25,6 +26,7 @@ Deliver = Callable[[ReadOutcome | ReadFailure], None]
 _EAGER_SECONDS: Final = 30.0  # how long a lost source is tried every second
 _LONGEST_DELAY_SECONDS: Final = 60.0
 _JITTER: Final = 0.2
+_SHARED_NAME: Final = "kernel"
 
 
 def next_tick_seconds(now_seconds: float, interval_seconds: float) -> float:
@@ -103,33 +105,34 @@ class SourceReader:
             self._down_since = at
         self._deliver(ReadFailure(self._source.description, at, error))
 
-    def run(self, stop: threading.Event) -> None:
-        """Read until stopped or given up."""
-        while not stop.is_set() and (wait_seconds := self.wait_seconds()) is not None:
-            due_seconds = self._clock.now().boot_seconds + wait_seconds
-            if not stop.wait(wait_seconds):
-                self.read_once(due_seconds)
-        self._source.close()
-
 
 class Sampler:
-    """All sources of a node, each in a thread of its own; they may come and go while others are read."""
+    """All sources of a node, read in lanes; they may come and go while others are read."""
 
     def __init__(self, sources: Iterable[Source], clock: Clock, deliver: Deliver) -> None:
         self._clock = clock
         self._deliver = deliver
         self._seeds = count()
+        self._lock = threading.Lock()
         self._running: dict[str, _Running] = {}
-        self._add(sources)
+        self._lanes = self._add(sources)
 
     def start(self) -> None:
         """Begin to read."""
-        for running in self._running.values():
-            running.thread.start()
+        for lane in self._lanes:
+            lane.start()
+
+    def look_after(self) -> None:
+        """Give the sources that share a thread with a read that hangs another one. About once a second."""
+        with self._lock:
+            others = [other for lane in self._lanes if (other := lane.leave_behind()) is not None]
+            self._lanes += others
+        for other in others:
+            other.start()
 
     def descriptions(self) -> dict[str, SourceDescription]:
         """What is known of each source by now, by name."""
-        return {name: running.source.description for name, running in self._running.items()}
+        return {name: running.member.source.description for name, running in self._running.items()}
 
     def stop(self, patience_seconds: float = 1.0) -> None:
         """End all reading; a source that does not answer is left behind after `patience_seconds`."""
@@ -141,37 +144,48 @@ class Sampler:
         for running in gone:
             running.end()
         for running in gone:
-            running.thread.join(patience_seconds)
+            running.wait_until_left(patience_seconds)
+        with self._lock:
+            self._lanes = [lane for lane in self._lanes if lane.thread.is_alive()]
 
     def add(self, sources: Iterable[Source]) -> None:
         """Begin to read further sources."""
-        for running in self._add(sources):
-            running.thread.start()
+        lanes = self._add(sources)
+        with self._lock:
+            self._lanes += lanes
+        for lane in lanes:
+            lane.start()
 
-    def _add(self, sources: Iterable[Source]) -> list["_Running"]:
+    def _add(self, sources: Iterable[Source]) -> list[Lane]:
         added = [_Running(source, self._clock, self._deliver, next(self._seeds)) for source in sources]
-        self._running |= {running.source.description.name: running for running in added}
-        return added
+        self._running |= {running.member.source.description.name: running for running in added}
+        return lanes_of([running.member for running in added], self._clock, _is_quick, _SHARED_NAME)
 
 
 class _Running:
-    """A source, the thread that reads it, and how it is told to end."""
+    """A source in its lane, and how it is told to end."""
 
     def __init__(self, source: Source, clock: Clock, deliver: Deliver, seed: int) -> None:
-        self.source = source
-        self._stop = threading.Event()
         self._delivering = threading.Lock()
         self._deliver = deliver
         reader = SourceReader(source, clock, self._deliver_unless_ended, seed)
-        self.thread = threading.Thread(target=reader.run, args=(self._stop,), name=reader.name, daemon=True)
+        self.member = Member(reader.name, source, reader)
 
     def end(self) -> None:
         """Deliver nothing more, and close the source so that a blocked read ends."""
         with self._delivering:
-            self._stop.set()
-        self.source.close()
+            self.member.ended = True
+        self.member.end()
+
+    def wait_until_left(self, patience_seconds: float) -> None:
+        """Until its thread has let go of it, or patience is at an end."""
+        self.member.left.wait(patience_seconds)
 
     def _deliver_unless_ended(self, item: ReadOutcome | ReadFailure) -> None:
         with self._delivering:
-            if not self._stop.is_set():
+            if not self.member.ended:
                 self._deliver(item)
+
+
+def _is_quick(member: Member) -> bool:
+    return member.source.description.type in KERNEL_TYPES
