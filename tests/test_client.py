@@ -2,14 +2,16 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.web_node import serving
-from wattwatch.client import Client, find_socket
+from wattwatch.client import Client, LineStream, find_socket
 from wattwatch.errors import ClientError
 from wattwatch.web.http import Problem, Request, Response, Route, json_body, json_response
 from wattwatch.web.listen import open_unix
@@ -132,6 +134,28 @@ def test_what_is_no_daemon_is_one_line(tmp_path: Path, data: bytes, cause: str) 
     with answering(path, data), pytest.raises(ClientError, match=cause) as caught:
         Client(f"unix:{path}").get_json("/v1/x")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", [b"no JSON", b"\xff", b"[" * 100_000])
+def test_a_stream_of_something_else_is_one_line(line: bytes) -> None:
+    here, there = socket.socketpair()
+    with there:
+        there.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b'{"run_id": "r"}\n' + line + b"\n")
+    response = HTTPResponse(here)
+    response.begin()
+    with LineStream(here, response) as lines:
+        said = said_by(lines)
+    response.close()
+    assert re.fullmatch("the answer to .* is not JSON: is it a wattwatch daemon.", said)
+
+
+def said_by(lines: Iterable[Any]) -> str:
+    """The error that ends a stream; nothing of it is kept, for it would keep the connection."""
+    try:
+        assert [line for line in lines if line != {"run_id": "r"}] == []
+    except ClientError as error:
+        return str(error)
+    return ""
 
 
 def test_silence_ends_at_the_deadline(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ class LineStream:
         unfinished = b""
         while piece := self._piece():
             *lines, unfinished = (unfinished + piece).split(b"\n")
-            yield from (json.loads(line) for line in lines)
+            yield from (_document(line, "the stream") for line in lines)
 
     def _piece(self) -> bytes:
         """What has come, empty at the end. (`readline` of http.client takes a broken chunk for the end.)"""
@@ -238,6 +238,7 @@ def _check(response: http.client.HTTPResponse) -> bytes:
 
 
 def _document(body: bytes, path: str) -> Any:
+    """The JSON of an answer to `path`; ClientError for anything else."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
