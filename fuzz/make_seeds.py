@@ -273,9 +273,14 @@ def _of_the_web() -> dict[str, dict[str, bytes]]:
     }
 
 
+def all_seeds() -> dict[str, dict[str, bytes]]:
+    """Every seed by target and name."""
+    return _of_meters() | _of_documents() | _of_the_web()
+
+
 def main() -> None:
     """Write every seed."""
-    for target, seeds in (_of_meters() | _of_documents() | _of_the_web()).items():
+    for target, seeds in all_seeds().items():
         directory = CORPUS / target
         directory.mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

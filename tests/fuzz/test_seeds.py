@@ -2,6 +2,7 @@
 
 import pytest
 
+import make_seeds
 import runner
 from wattwatch.errors import FrameError
 
@@ -15,6 +16,10 @@ def test_the_seeds_of_a_target_hold(name: str) -> None:
 
 def test_corpus_and_targets_belong_together() -> None:
     assert sorted(path.name for path in (runner.HERE / "corpus").iterdir()) == TARGETS
+
+
+def test_the_corpus_is_what_make_seeds_makes() -> None:
+    assert {name: dict(runner.seeds(name)) for name in TARGETS} == make_seeds.all_seeds()
 
 
 def test_seeds_are_small() -> None:
