@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from support.fake_nvml import FakeNvml
@@ -114,11 +113,6 @@ if not has_driver():
 def open_present(spec: SourceSpec, clock: Clock) -> Source:
     """As open_source, but for what no test machine has."""
     return NvmlSource(spec, clock, FakeNvml) if isinstance(spec, NvmlSpec) else open_source(spec, clock)
-
-
-@pytest.fixture(autouse=True)
-def _own_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "PROCFS_PATH", "/proc")
 
 
 @pytest.fixture(params=PRESENT)

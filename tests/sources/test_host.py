@@ -10,7 +10,7 @@ from support.clock import FakeClock
 from wattwatch.errors import SourceUnavailable
 from wattwatch.reading import Kind
 from wattwatch.sources.base import HostSpec, SelfSpec
-from wattwatch.sources.host import HostSource, SelfSource
+from wattwatch.sources.host import HostSource, SelfSource, numbered_by_cpu
 
 MEMINFO = """MemTotal: 4000000 kB
 MemFree: 1000000 kB
@@ -24,11 +24,6 @@ Slab: 0 kB
 SReclaimable: 0 kB
 """
 DISK = "{major} {minor} {name} 10 0 {read} 0 20 0 {written} 0 0 0 0 0 0 0 0 0 0\n"
-
-
-@pytest.fixture(autouse=True)
-def _own_proc(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "PROCFS_PATH", "/proc")
 
 
 class Proc:
@@ -137,8 +132,49 @@ def test_a_file_that_is_gone_or_made_up_is_one_line(proc: Proc, name: str, conte
     (proc.root / name).unlink()
     if content is not None:
         (proc.root / name).write_text(content)
-    with pytest.raises(SourceUnavailable, match=f"^{proc.root}: .+$"):
+    with pytest.raises(SourceUnavailable, match=f"^{proc.root}/{name}.+$"):
         proc.source.read()
+
+
+def test_without_block_devices_there_is_all_else(proc: Proc) -> None:
+    (proc.root / "diskstats").unlink()
+    values = proc.values()
+    assert values["host/disk-read/disk_bytes"] == 0
+    assert values["host/memory/size_bytes"] == 4_000_000 * 1024
+
+
+def test_the_real_machine_is_read_as_psutil_reads_it() -> None:
+    before, values, after = psutil.cpu_times(), _real(), psutil.cpu_times()
+    for mode in ("user", "system", "idle"):
+        assert getattr(before, mode) <= values[f"host/cpu-{mode}/cpu_seconds"] <= getattr(after, mode)
+    memory = psutil.virtual_memory()
+    assert values["host/memory/size_bytes"] == memory.total
+    assert values["host/memory/available_bytes"] == pytest.approx(memory.available, rel=0.2)
+    nics = psutil.net_io_counters(pernic=True, nowrap=False)
+    received = sum(nic.bytes_recv for name, nic in nics.items() if name != "lo")
+    assert 0 <= values["host/network-receive/network_bytes"] <= received
+    hertz = [f.current * 1e6 for f in psutil.cpu_freq(percpu=True)]
+    assert len([key for key in values if key.endswith("frequency_hertz")]) == len(hertz)
+
+
+def _real() -> dict[str, float]:
+    return {r.channel.id: r.value for r in HostSource(HostSpec(), FakeClock()).read().readings}
+
+
+def test_clocks_are_those_of_cpufreq_where_the_kernel_has_it(tmp_path: Path) -> None:
+    for number in (0, 1, 10, 2):
+        folder = tmp_path / f"devices/system/cpu/cpu{number}/cpufreq"
+        folder.mkdir(parents=True)
+        (folder / "scaling_cur_freq").write_text("600000\n")
+    (tmp_path / "devices/system/cpu/cpu3").mkdir()  # offline
+    found = numbered_by_cpu(tmp_path)
+    assert [file.parts[-3] for file in found] == ["cpu0", "cpu1", "cpu2", "cpu10"]
+
+
+def test_files_longer_than_a_page_are_read_whole(proc: Proc) -> None:
+    proc.network(**{f"veth{number}": (1, 0) for number in range(4000)})
+    assert len((proc.root / "net/dev").read_bytes()) > 1 << 16
+    assert proc.values()["host/network-receive/network_bytes"] == 4000
 
 
 def test_own_cpu_time_grows_with_work() -> None:

@@ -184,7 +184,7 @@ class RelaySpec(Spec):
 
 @dataclass(frozen=True, slots=True)
 class HostSpec(Spec):
-    """CPU, frequency, memory, network and disk of this machine, by psutil."""
+    """CPU, frequency, memory, network and disk of this machine."""
 
     name: str = "host"
     type: str = "host"

@@ -1,35 +1,53 @@
-"""CPU, frequency, memory, network and disk of this machine, and this process's own CPU time (psutil)."""
+"""CPU, frequency, memory, network and disk of this machine, and this process's own CPU time."""
 
-import errno
+import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
-import psutil
-
 from wattwatch.clock import Clock
-from wattwatch.errors import SourceUnavailable
-from wattwatch.reading import Batch, Channel, Instant, Kind, Quality, Reading
-from wattwatch.sources.base import HostSpec, SelfSpec, SourceDescription
+from wattwatch.errors import SourceUnavailable, SourceUnsupported
+from wattwatch.reading import Batch, Channel, Instant, Kind, Reading
+from wattwatch.sources import proc
+from wattwatch.sources.base import SYSFS, HostSpec, SelfSpec, SourceDescription
+from wattwatch.sources.sysfs import KernelFiles, numbered, sensor_quality
 
-_CPU_MODES: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-"""Modes that add up to all CPU time; guest time is part of user (proc(5))."""
-
-_HERTZ_PER_MEGAHERTZ: Final = 1_000_000
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_HERTZ_PER_KILOHERTZ: Final = 1000
+_DISKS: Final = "diskstats"
 _LOOPBACK: Final = "lo"
-_UNREADABLE: Final = (OSError, psutil.Error, RuntimeError, ValueError, LookupError, TypeError)
-"""How psutil fails at files that are not as it expects: containers show made-up ones (lxcfs, gVisor)."""
+_UNREADABLE: Final = (ValueError, LookupError)
+"""What becomes of files that are not as expected: containers show made-up ones (lxcfs, gVisor)."""
 
 _NOT_A_DISK: Final = ("loop", "ram", "zram", "dm-", "md", "sr")
 """Block devices that are no disk of their own: what they write is counted at the disk below."""
 
 
-class HostSource:
-    """What the kernel counts of this machine below `root` (/proc)."""
+_NETWORK: Final = (
+    ("network-receive", "network_bytes"),
+    ("network-receive", "network_errors"),
+    ("network-transmit", "network_bytes"),
+    ("network-transmit", "network_errors"),
+)
+"""Zone and quantity of each figure of a device, in the order of `proc.network_counts`."""
 
-    def __init__(self, spec: HostSpec, clock: Clock) -> None:
+Value = tuple[str, str, float]
+"""Zone, quantity, value."""
+
+
+class HostSource:
+    """What the kernel counts of this machine below `root` (/proc), and its clocks from /sys.
+
+    Its files stay open: opening them anew each second cost more than reading them.
+    """
+
+    def __init__(self, spec: HostSpec, clock: Clock, files: KernelFiles | None = None) -> None:
         self._spec = spec
         self._clock = clock
+        self._files = files or KernelFiles()
+        self._clocks: list[str] | None = None  # files of the kernel's cpufreq
         self._channels: dict[tuple[str, str], Channel] = {}
         self._sums: dict[str, _CarriedSum] = {}
 
@@ -43,46 +61,87 @@ class HostSource:
 
     def read(self) -> Batch:
         """One value of every channel; SourceUnavailable if the kernel's files cannot be read."""
-        psutil.PROCFS_PATH = str(self._spec.root)
         at = self._clock.now()
-        try:
-            values = [*_cpu(), *_memory(), *self._network(), *self._disks()]
-        except _UNREADABLE as error:
-            raise SourceUnavailable(f"{self._spec.root}: {_one_line(error)}") from error
+        values = [
+            *self._from("stat", self._cpu),
+            *self._frequencies(),
+            *self._from("meminfo", self._memory),
+            *self._from("net/dev", self._network),
+            *self._from(_DISKS, self._disks),
+        ]
         return Batch(self._spec.name, at, tuple(self._reading(*value, at) for value in values))
 
     def close(self) -> None:
-        """Hold nothing, release nothing."""
+        """Close the files; reading again opens them again."""
+        self._files.close()
 
     def _reading(self, zone: str, quantity: str, value: float, at: Instant) -> Reading:
-        if (zone, quantity) not in self._channels:
+        channel = self._channels.get((zone, quantity))
+        if channel is None:
             gauge = zone == "memory" or quantity == "frequency_hertz"
             kind = Kind.GAUGE if gauge else Kind.COUNTER
-            quality = Quality.SIMULATED if self._spec.simulated else Quality.SENSOR
-            self._channels[zone, quantity] = Channel(self._spec.name, zone, quantity, kind, quality=quality)
-        return Reading(self._channels[zone, quantity], value, at)
+            quality = sensor_quality(simulated=self._spec.simulated)
+            channel = Channel(self._spec.name, zone, quantity, kind, quality=quality)
+            self._channels[zone, quantity] = channel
+        return Reading(channel, value, at)
 
-    def _network(self) -> Iterator[tuple[str, str, float]]:
-        nics = psutil.net_io_counters(pernic=True, nowrap=False) or {}
-        real = {name: nic for name, nic in nics.items() if name != _LOOPBACK}
-        for zone, size, errors in (
-            ("network-receive", "bytes_recv", "errin"),
-            ("network-transmit", "bytes_sent", "errout"),
-        ):
-            yield zone, "network_bytes", self._sum(f"{zone}-bytes", real, size)
-            yield zone, "network_errors", self._sum(f"{zone}-errors", real, errors)
-
-    def _disks(self) -> Iterator[tuple[str, str, float]]:
+    def _from(self, name: str, values: Callable[[bytes], list[Value]]) -> list[Value]:
+        path = f"{self._spec.root}/{name}"
         try:
-            disks = psutil.disk_io_counters(perdisk=True, nowrap=False) or {}
-        except NotImplementedError:  # neither /proc/diskstats nor /sys/block
-            disks = {}
-        whole = {name: disk for name, disk in disks.items() if _is_whole_disk(name, set(disks))}
-        for zone, attribute in (("disk-read", "read_bytes"), ("disk-write", "write_bytes")):
-            yield zone, "disk_bytes", self._sum(zone, whole, attribute)
+            return values(self._text(path))
+        except _UNREADABLE as error:
+            raise SourceUnavailable(f"{path}: not as the kernel writes it: {error!r}", "invalid") from error
 
-    def _sum(self, key: str, devices: Mapping[str, object], attribute: str) -> float:
-        values = {name: float(getattr(device, attribute)) for name, device in devices.items()}
+    def _text(self, path: str) -> bytes:
+        try:
+            return self._files.whole(path)
+        except SourceUnavailable as error:
+            if error.reason == "absent" and path.endswith(_DISKS):
+                return b""  # sandboxes without block devices have no such file
+            if sys.platform != "linux":
+                raise SourceUnsupported(f"{path}: only Linux has it") from error
+            raise
+
+    def _cpu(self, stat: bytes) -> list[Value]:
+        seconds = proc.cpu_seconds(stat, _TICKS_PER_SECOND)
+        return [(f"cpu-{mode}", "cpu_seconds", value) for mode, value in seconds.items()]
+
+    def _frequencies(self) -> Iterator[Value]:
+        """Of cpufreq; where there is none (most virtual machines) what cpuinfo says, if it does."""
+        if self._clocks is None:
+            self._clocks = [str(path) for path in numbered_by_cpu()]
+        try:
+            if self._clocks:
+                hertz = [self._files.integer(path) * float(_HERTZ_PER_KILOHERTZ) for path in self._clocks]
+            else:
+                hertz = proc.frequencies_hertz(self._files.whole(f"{self._spec.root}/cpuinfo"))
+        except (SourceUnavailable, ValueError):  # a CPU went offline: look again
+            self._clocks, hertz = None, []
+        for number, value in enumerate(hertz):
+            yield f"cpu-{number}", "frequency_hertz", value
+
+    def _memory(self, meminfo: bytes) -> list[Value]:
+        available, total = proc.memory_bytes(meminfo)
+        quantities = {"used_bytes": total - available, "available_bytes": available, "size_bytes": total}
+        return [("memory", quantity, value) for quantity, value in quantities.items()]
+
+    def _network(self, dev: bytes) -> list[Value]:
+        counts = {name: nic for name, nic in proc.network_counts(dev).items() if name != _LOOPBACK}
+        return [
+            (zone, quantity, self._sum(zone + quantity, proc.columns(counts, place)))
+            for place, (zone, quantity) in enumerate(_NETWORK)
+        ]
+
+    def _disks(self, diskstats: bytes) -> list[Value]:
+        counts = proc.disk_bytes(diskstats)
+        names = set(counts)
+        whole = {name: disk for name, disk in counts.items() if _is_whole_disk(name, names)}
+        return [
+            (zone, "disk_bytes", self._sum(zone, proc.columns(whole, place)))
+            for place, zone in enumerate(("disk-read", "disk-write"))
+        ]
+
+    def _sum(self, key: str, values: dict[str, float]) -> float:
         return self._sums.setdefault(key, _CarriedSum()).total(values)
 
 
@@ -125,27 +184,11 @@ class SelfSource:
         """Hold nothing, release nothing."""
 
 
-def _cpu() -> Iterator[tuple[str, str, float]]:
-    times = psutil.cpu_times()
-    for mode in _CPU_MODES:
-        if hasattr(times, mode):
-            yield f"cpu-{mode}", "cpu_seconds", float(getattr(times, mode))
-    for number, frequency in enumerate(_frequencies()):
-        yield f"cpu-{number}", "frequency_hertz", frequency * _HERTZ_PER_MEGAHERTZ
-
-
-def _frequencies() -> list[float]:
-    try:
-        return [f.current for f in psutil.cpu_freq(percpu=True) or []]
-    except (NotImplementedError, OSError, FileNotFoundError):  # no cpufreq, as in most VMs
-        return []
-
-
-def _memory() -> Iterator[tuple[str, str, float]]:
-    memory = psutil.virtual_memory()
-    yield "memory", "used_bytes", float(memory.used)
-    yield "memory", "available_bytes", float(memory.available)
-    yield "memory", "size_bytes", float(memory.total)
+def numbered_by_cpu(root: Path = SYSFS) -> list[Path]:
+    """The file with the present clock of each CPU that has one, in the order of the CPUs."""
+    folders = numbered((root / "devices/system/cpu").glob("cpu[0-9]*"))
+    files = [folder / "cpufreq/scaling_cur_freq" for folder in folders]
+    return [file for file in files if file.exists()]
 
 
 def _is_whole_disk(name: str, names: set[str]) -> bool:
@@ -155,8 +198,3 @@ def _is_whole_disk(name: str, names: set[str]) -> bool:
     base = name.rstrip("0123456789")
     partition_of = {base, base.removesuffix("p")} - {name, ""}
     return not partition_of & names
-
-
-def _one_line(error: Exception) -> str:
-    code = errno.errorcode.get(getattr(error, "errno", 0) or 0, type(error).__name__)
-    return f"{code}: {str(error).splitlines()[0] if str(error) else 'cannot be read'}"

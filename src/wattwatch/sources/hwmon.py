@@ -60,6 +60,7 @@ class HwmonSource:
         self._files = files or KernelFiles()
         self._folder = spec.root / "class/hwmon"
         self._devices: tuple[Device, ...] = ()
+        self._interval_seconds = spec.interval_seconds
         self._entries: tuple[Entry, ...] | None = None  # None: look before the next read
         self._looked_seconds = 0.0  # boot seconds; 0: not yet
         self._held: dict[str, _Held] = {}
@@ -107,8 +108,7 @@ class HwmonSource:
         """Close the files; reading again opens them again."""
         self._files.close()
 
-    @property
-    def _interval_seconds(self) -> float:
+    def _interval(self) -> float:
         slowest_seconds = max((d.refresh_seconds for d in self._devices if d.measures_power), default=0.0)
         return max(self._spec.interval_seconds, min(slowest_seconds, _LONGEST_INTERVAL_SECONDS))
 
@@ -125,6 +125,7 @@ class HwmonSource:
     def _find(self, found: tuple[Entry, ...]) -> None:
         self._entries = found
         self._devices = find_devices(self._spec, found, self._devices)
+        self._interval_seconds = self._interval()
         self._held.clear()
         self._files.close()
         for device in self._devices:

@@ -14,6 +14,8 @@ from wattwatch.reading import Quality
 _LONGEST_BYTES: Final = 64
 """More than any number or state that a sensor shows."""
 
+_CHUNK_BYTES: Final = 1 << 16
+
 _GONE: Final = frozenset({errno.ENODEV, errno.ESTALE})
 """What an open file of a removed device answers: under its path there may be a new one."""
 
@@ -108,6 +110,10 @@ class KernelFiles:
         except ValueError as error:
             raise _no_integer(path, data.decode("utf-8", "replace").strip()) from error
 
+    def whole(self, path: str) -> bytes:
+        """All of a longer file, such as those of /proc; SourceUnavailable as above."""
+        return self._read(path, self._whole)
+
     def close(self) -> None:
         """Close all, at the latest when the read in progress has ended; reading again opens again."""
         self._close_wanted = True
@@ -115,10 +121,10 @@ class KernelFiles:
             self._close_all()
             self._lock.release()
 
-    def _read(self, path: str) -> bytes:
+    def _read(self, path: str, read: Callable[[int], bytes] | None = None) -> bytes:
         with self._lock:
             try:
-                return self._read_open(path)
+                return self._read_open(path, read or self._start)
             except FileNotFoundError as error:
                 raise SourceUnavailable(f"{path} does not exist", "absent") from error
             except OSError as error:
@@ -127,13 +133,23 @@ class KernelFiles:
                 if self._close_wanted:
                     self._close_all()
 
-    def _read_open(self, path: str) -> bytes:
+    def _start(self, descriptor: int) -> bytes:
+        return self._read_at(descriptor, _LONGEST_BYTES, 0)
+
+    def _whole(self, descriptor: int) -> bytes:
+        """A file that the kernel makes as it is read comes in pieces of a page, whatever is asked for."""
+        data = self._read_at(descriptor, _CHUNK_BYTES, 0)
+        while more := self._read_at(descriptor, _CHUNK_BYTES, len(data)):
+            data += more
+        return data
+
+    def _read_open(self, path: str, read: Callable[[int], bytes]) -> bytes:
         known = self._open.get(path)
         if known is not None:
             descriptor, of_kernel = known
             try:
                 if of_kernel or os.fstat(descriptor).st_nlink:
-                    return self._read_at(descriptor, _LONGEST_BYTES, 0)
+                    return read(descriptor)
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
@@ -141,7 +157,7 @@ class KernelFiles:
             os.close(descriptor)
         descriptor = self._open_file(path)
         self._open[path] = (descriptor, _is_made_by_kernel(descriptor))
-        return self._read_at(descriptor, _LONGEST_BYTES, 0)
+        return read(descriptor)
 
     def _close_all(self) -> None:
         self._close_wanted = False
