@@ -186,6 +186,7 @@ def _of_documents() -> dict[str, dict[str, bytes]]:
             "deep": b"x = " + b"[" * 300,
             "large-number": b"[sampling]\ngap_seconds = 1" + b"0" * 400,
             "huge-number": b"node = 0x" + b"f" * 4000,
+            "endless-port": b"[server]\nlisten = '[::]:9" + b"f" * 3000 + b"'",
             "endless-number": b"node = " + b"9" * 4400,
         },
         "web_yml": {

@@ -327,6 +327,7 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path, how: str) -> No
         (b"a = " + b"[" * 5000, "is not TOML"),
         (b"#" * (2**20 + 1), "longer than 1 MiB"),
         # Numbers that are none of Python's floats, or have more digits than it reads or writes.
+        (b"[server]\nlisten = '[::]:" + b"9" * 5000 + b"'", "listen: expected HOST:PORT .{0,600}…$"),
         (b"node = " + b"9" * 4400, "is not TOML: Exceeds the limit"),
         (b"[sampling]\ngap_seconds = 1" + b"0" * 400, "gap_seconds: expected a number, got 1000"),
         (b"server = 0x" + b"f" * 4000, "expected a table .*, got a very large number"),

@@ -19,6 +19,7 @@ from wattwatch.sources.lhm_address import lhm_address
 from wattwatch.sources.um.links import LINKS_PER_ADAPTER
 
 _NOT_YET: Final = "not in this version of wattwatch"
+_LONGEST_CAUSE: Final = 600  # more than any list of what is allowed
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -65,7 +66,9 @@ class _Place:
         return _Place(self.file, f"{self.path}.{part}" if self.path else part, self.about)
 
     def error(self, cause: str) -> ConfigError:
-        """The one line."""
+        """The one line, which is never long, whatever value or names the cause quotes."""
+        if len(cause) > _LONGEST_CAUSE:
+            cause = f"{cause[:_LONGEST_CAUSE]}…"
         return ConfigError(f"{self.file}: {self.path}{self.about}: {cause}")
 
 
