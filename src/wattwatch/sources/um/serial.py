@@ -28,6 +28,7 @@ _BAUD: Final = 9600  # means nothing to an RFCOMM port; some value has to be set
 # pyserial's own timeout never changes: setting it anew renegotiates an rfc2217 port each time. The deadline
 # is kept in steps of this length, and a close from another thread is noticed as fast.
 _STEP_SECONDS: Final = 0.05
+_GATHER_SECONDS: Final = 0.02
 _STALE_BYTES: Final = 4096  # so many waiting bytes are dropped before a request; a flood is not waited out
 _BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
 _BUSY_PAUSE_SECONDS: Final = 0.1
@@ -71,7 +72,13 @@ class SerialTransport:
         first_byte_at = self._clock.now()
         if not first:
             raise no_answer(self._url)
+        self._let_gather(reply_bytes - 1, deadline_at)
         return Reply(first + self._read(reply_bytes - 1, deadline_at), written_at, first_byte_at)
+
+    def _let_gather(self, count: int, deadline_at: float) -> None:
+        """Wait a little for the rest of a frame, which dribbles in: each piece costs a wake-up."""
+        if self._port.in_waiting < count:
+            time.sleep(min(_GATHER_SECONDS, max(0.0, deadline_at - time.monotonic())))
 
     def _read(self, count: int, deadline_at: float) -> bytes:
         data = b""
