@@ -1,7 +1,7 @@
 """One table of every metric: exposition, docs, dashboards and tests read it here."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 MetricType = Literal["gauge", "counter", "histogram"]
 
@@ -25,11 +25,10 @@ the last) comes after them. Bucket counts are kept per bucket and made cumulativ
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of a metric; `suffix` is `_bucket`, `_sum` or `_count` for histograms, else empty.
 
-    `node` is empty for the node of the page.
+    `node` is empty for the node of the page. A tuple, as hundreds are made for each scrape.
     """
 
     spec: MetricSpec

@@ -3,7 +3,8 @@
 import math
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -56,7 +57,7 @@ def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> It
     yield Sample(metrics.NODE_INFO, (machine.machine, machine.model, machine.kernel), 1.0)
     yield from _measured_samples(snapshot)
     for other in snapshot.others:
-        yield from (replace(sample, node=other.node) for sample in _measured_samples(other))
+        yield from (sample._replace(node=other.node) for sample in _measured_samples(other))
     yield from _store_samples(store, snapshot)
     yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))
 
@@ -134,28 +135,38 @@ def _channel_labels(spec: MetricSpec, channel: Channel) -> tuple[str, ...]:
 
 def counter_samples(counters: Mapping[metrics.SeriesKey, float]) -> Iterator[Sample]:
     """Samples of committed counters; the buckets of histograms are made cumulative."""
-    histograms: dict[tuple[MetricSpec, tuple[str, ...]], _Histogram] = {}
+    histograms: dict[tuple[str, tuple[str, ...]], _Histogram] = {}
     for (name, labels), value in counters.items():
-        base, suffix = _histogram_name(name)
-        if spec := metrics.BY_NAME.get(name):
+        spec, suffix = _meaning(name)
+        if spec is None:
+            continue
+        if not suffix:
             yield Sample(spec, labels, value)
-        elif suffix and (spec := metrics.BY_NAME.get(base)):
-            own, bounds = labels[: len(spec.labels)], labels[len(spec.labels) :]
-            histograms.setdefault((spec, own), _Histogram()).put(suffix, bounds, value)
-    for (spec, labels), histogram in histograms.items():
-        yield from histogram.samples(spec, labels)
+            continue
+        own, bounds = labels[: len(spec.labels)], labels[len(spec.labels) :]
+        histogram = histograms.get((spec.name, own))
+        if histogram is None:
+            histogram = histograms[spec.name, own] = _Histogram(spec, own)
+        histogram.put(suffix, bounds, value)
+    for histogram in histograms.values():
+        yield from histogram.samples()
 
 
-def _histogram_name(name: str) -> tuple[str, str]:
+@lru_cache(maxsize=1024)  # the same names come with every scrape
+def _meaning(name: str) -> tuple[MetricSpec | None, str]:
+    """The metric of a counter and, of a histogram's, what part of it this is; None if it is not exposed."""
+    if spec := metrics.BY_NAME.get(name):
+        return spec, ""
     base, underscore, last = name.rpartition("_")
     suffix = underscore + last
-    return (base, suffix) if suffix in _HISTOGRAM_SUFFIXES else (name, "")
+    return (metrics.BY_NAME.get(base), suffix) if suffix in _HISTOGRAM_SUFFIXES else (None, "")
 
 
 class _Histogram:
     """The parts of one histogram as they are found among the counters."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: MetricSpec, labels: tuple[str, ...]) -> None:
+        self._spec, self._labels = spec, labels
         self._sum = 0.0
         self._by_bound: dict[float, float] = {}
 
@@ -166,14 +177,18 @@ class _Histogram:
             self._sum = value
         # _count is the last cumulative bucket: taken from there, the two cannot disagree
 
-    def samples(self, spec: MetricSpec, labels: tuple[str, ...]) -> Iterator[Sample]:
-        cumulative = 0.0
-        for bound in (*spec.buckets, math.inf):
+    def samples(self) -> Iterator[Sample]:
+        spec, labels, cumulative = self._spec, self._labels, 0.0
+        for bound, text in _bounds(spec.buckets):
             cumulative += self._by_bound.get(bound, 0.0)
-            text = "+Inf" if math.isinf(bound) else str(float(bound))
             yield Sample(spec, (*labels, text), cumulative, "_bucket")
         yield Sample(spec, labels, cumulative, "_count")
         yield Sample(spec, labels, self._sum, "_sum")
+
+
+@lru_cache
+def _bounds(buckets: tuple[float, ...]) -> tuple[tuple[float, str], ...]:
+    return (*((bound, str(float(bound))) for bound in buckets), (math.inf, "+Inf"))
 
 
 def _store_samples(store: StoreHealth, snapshot: Snapshot) -> Iterator[Sample]:
