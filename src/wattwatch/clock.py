@@ -6,6 +6,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -80,12 +81,17 @@ def clock_is_synchronised() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     buffer = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes = 0: read only
-    state = ctypes.CDLL(None).adjtimex(buffer)
+    state = _libc().adjtimex(buffer)
     status_offset = 8 + 4 * ctypes.sizeof(ctypes.c_long)  # after modes, offset, freq, maxerror, esterror
     if ctypes.sizeof(ctypes.c_long) == 4:  # noqa: PLR2004 - no padding after modes on 32-bit
         status_offset = 4 + 4 * 4
     status = int.from_bytes(buffer.raw[status_offset : status_offset + 4], sys.byteorder)
     return 0 <= state != _TIME_ERROR and not status & _STA_UNSYNC
+
+
+@cache  # loading it anew cost ten times the call
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def rfc3339(unix_seconds: float) -> str:

@@ -65,17 +65,26 @@ class UmMeter:
             for group in range(GROUPS)
         )
         self._groups_seen: tuple[int, ...] = ()
+        self._described_groups: tuple[int, ...] = ()
+        self._description: SourceDescription | None = None
 
     @property
     def description(self) -> SourceDescription:
         """Channels and place; the model and the accumulators are known after the first read."""
+        known, detail = self._description, self._detail()
+        if known is None or known.detail != detail or self._described_groups != self._groups_seen:
+            self._described_groups = self._groups_seen
+            known = self._description = self._describe(detail)
+        return known
+
+    def _describe(self, detail: str) -> SourceDescription:
         accumulators = [channel for group in self._groups_seen for channel in self._accumulators[group]]
         return SourceDescription(
             name=self._spec.name,
             type=self._spec.type,
             interval_seconds=self._spec.interval_seconds,
             channels=(self._power, *self._gauges, *accumulators),
-            detail=self._detail(),
+            detail=detail,
         )
 
     def _detail(self) -> str:
