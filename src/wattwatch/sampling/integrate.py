@@ -116,9 +116,9 @@ class PowerIntegrator:
         """The new state, the energy since the last point, and what changed in the meter."""
         if state is None or state.last.at.boot_id != point.at.boot_id:
             return Step(PowerState(point, point.at))
-        elapsed_seconds = point.at.boot_seconds - state.last.at.boot_seconds
-        if elapsed_seconds <= 0:  # the same reading again, or one from the past: it says nothing new
+        if not _is_new(state, point):
             return Step(state)
+        elapsed_seconds = point.at.boot_seconds - state.last.at.boot_seconds
         if state.stalled and _displays_the_same(state.last, point):
             return Step(state)
         events = _changes(state.last.accumulator, point.accumulator)
@@ -193,6 +193,14 @@ def fill_joules(before: PowerPoint, after: PowerPoint, counted_joules: float = 0
     return max(0.0, difference_joules - counted_joules)
 
 
+def _is_new(state: PowerState | CounterState, point: PowerPoint | CounterPoint) -> bool:
+    """Whether a point says anything: not if it came before, nor if its time was given up meanwhile.
+
+    The latter come from a relay that could not be reached for an hour, or from a read that was under way.
+    """
+    return point.at.boot_seconds > state.covered_until.boot_seconds
+
+
 def _displays_the_same(last: PowerPoint, point: PowerPoint) -> bool:
     if last.accumulator is None or point.accumulator is None:
         return False
@@ -225,9 +233,9 @@ class CounterIntegrator:
         """
         if state is None or state.last.at.boot_id != point.at.boot_id:
             return Step(CounterState(point, point.at))
-        last, seconds = state.last, point.at.boot_seconds - state.last.at.boot_seconds
-        if seconds <= 0:
+        if not _is_new(state, point):
             return Step(state)
+        last, seconds = state.last, point.at.boot_seconds - state.last.at.boot_seconds
         joules = None if state.refused else difference_joules(seconds, last.joules, point.joules, self.limits)
         new = CounterState(point, point.at)
         if joules is None:
