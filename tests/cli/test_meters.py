@@ -200,6 +200,19 @@ def test_pairing_reading_and_setting_a_meter(tmp_path: Path) -> None:
         assert set(meter.received) == {0xF0, 0xA3, 0xE0}
 
 
+def test_a_meter_of_another_adapter_than_the_first_has_it_named(tmp_path: Path) -> None:
+    with FakeBlueZ(("hci0", "hci1")) as bluez:
+        home = bluetooth_home(tmp_path, bluez)
+        bluez.add_device(address=METER, adapter="hci1", paired=False)
+        paired = home.run_alone("meters", "pair", METER)
+        assert 'adapter = "hci1" beside its address' in paired.stdout
+        proposed = home.run_alone("meters", "--no-scan").stdout.partition("restart the daemon:\n")[2]
+        assert 'adapter = "hci1"' in proposed
+        bluez.set_powered(False, "hci0")
+        assert "hci1" not in home.run_alone("meters", "pair", METER).stdout
+        assert 'adapter = "' not in home.run_alone("meters", "--no-scan").stdout
+
+
 def test_a_meter_by_low_energy_needs_no_pairing(tmp_path: Path) -> None:
     with FakeBlueZ() as bluez:
         home = bluetooth_home(tmp_path, bluez)

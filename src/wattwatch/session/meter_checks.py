@@ -15,9 +15,9 @@ from typing import Final
 from wattwatch.sources.um.ports import Port
 
 _EXTRAS: Final = (
-    ("dbus_fast", "bluetooth", "finding, pairing and reading meters over Bluetooth"),
-    ("bleak", "bluetooth", "Bluetooth Low Energy"),
-    ("serial", "serial", "serial ports"),
+    ("dbus_fast", "dbus-fast", "bluetooth", "finding, pairing and reading meters over Bluetooth"),
+    ("bleak", "bleak", "bluetooth", "Bluetooth Low Energy"),
+    ("serial", "pyserial", "serial", "serial ports"),
 )
 _RFKILL: Final = Path("/sys/class/rfkill")
 
@@ -109,12 +109,12 @@ def _group_check(user: User, group: str, what_for: str, unneeded: str) -> Check:
 
 def extra_checks() -> Iterator[Check]:
     """Whether the packages are here."""
-    for module, extra, what_for in _EXTRAS:
+    for module, package, extra, what_for in _EXTRAS:
         if find_spec(module) is not None:
-            yield Check(f"package {module}", State.OK, f"here, for {what_for}")
+            yield Check(f"package {package}", State.OK, f"here, for {what_for}")
         else:
             to_do = f"pip install 'wattwatch[{extra}]'"
-            yield Check(f"package {module}", State.PROBLEM, f"missing; it is for {what_for}", to_do)
+            yield Check(f"package {package}", State.PROBLEM, f"missing; it is for {what_for}", to_do)
 
 
 def rfkill_check(root: Path = _RFKILL) -> Check:

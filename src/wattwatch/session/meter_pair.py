@@ -22,4 +22,6 @@ def pair_meter(text: str, pin: str, adapter: str, say: Callable[[str], None]) ->
         yield f"{name}: already paired" + (" and trusted" if paired.was_trusted else "; trusted now")
     else:
         yield f"{name}: paired and trusted"
+    if not paired.is_first_adapter:
+        yield f'this is not the first adapter: put adapter = "{paired.adapter}" beside its address'
     yield f"next: wattwatch read {address}"

@@ -19,7 +19,8 @@ from wattwatch.session.meter_checks import (
 from wattwatch.session.meter_place import held_meters, is_at
 from wattwatch.sources.base import UmSpec
 from wattwatch.sources.um.bluez_errors import BluezError, Trouble
-from wattwatch.sources.um.bluez_objects import Adapter
+from wattwatch.sources.um.bluez_objects import Adapter, first_on
+from wattwatch.sources.um.link_errors import POWER_ON
 from wattwatch.sources.um.nearby import Nearby, Scan
 from wattwatch.sources.um.ports import Port, find_ports
 
@@ -36,6 +37,7 @@ class MeterReport:
     meters: tuple[tuple[Nearby, str], ...]
     ports: tuple[tuple[Port, str], ...]
     checks: tuple[Check, ...]
+    first_adapter: str = ""  # that is on; a meter of another one needs its adapter named
 
     @property
     def problems(self) -> tuple[Check, ...]:
@@ -64,6 +66,7 @@ def find_meters(seconds: float, environment: Mapping[str, str], socket: Path | N
         tuple((meter, _holder(held, UmSpec(address=meter.address.upper()))) for meter in found.meters),
         tuple((port, _holder(held, UmSpec(url=port.path))) for port in ports),
         checks,
+        first_on(found.adapters),
     )
 
 
@@ -74,7 +77,7 @@ def _bluetooth(seconds: float, say: Say) -> tuple[Scan, tuple[Check, ...]]:
 
         found = scan(seconds, say)
     except MissingExtra:
-        return Scan((), ()), (Check("bluetoothd", State.UNKNOWN, "cannot be asked without dbus_fast"),)
+        return Scan((), ()), (Check("bluetoothd", State.UNKNOWN, "cannot be asked without dbus-fast"),)
     except BluezError as error:
         return Scan((), ()), tuple(_trouble_checks(error))
     return found, (
@@ -99,7 +102,7 @@ def _trouble_checks(error: BluezError) -> Iterator[Check]:
             yield Check("bluetoothd", State.UNKNOWN, "runs, but does not hear this user")
             yield Check("D-Bus policy", State.PROBLEM, says, to_do)
         case _:
-            yield Check("bluetoothd", State.PROBLEM, says, to_do)
+            yield Check("bluetoothd", State.PROBLEM, says.removeprefix("bluetoothd "), to_do)
     yield Check("adapter", State.UNKNOWN, "only bluetoothd can tell")
 
 
@@ -118,10 +121,10 @@ def adapter_checks(adapters: tuple[Adapter, ...]) -> Iterator[Check]:
         name = f"adapter {adapter.name}"
         if adapter.powered:
             yield Check(name, State.OK, f"on ({adapter.address})")
+        elif any(other.powered for other in adapters):
+            yield Check(name, State.OK, "off, and not needed while another one is on")
         else:
-            yield Check(
-                name, State.PROBLEM, "off", "sudo rfkill unblock bluetooth, then bluetoothctl power on"
-            )
+            yield Check(name, State.PROBLEM, "off", POWER_ON)
 
 
 def pairing_checks(meters: tuple[Nearby, ...]) -> Iterator[Check]:

@@ -63,16 +63,19 @@ def next_lines(report: MeterReport) -> Iterator[str]:
             "no meter found: is it on (it runs from the supply that it measures), near, and not connected to "
             "a phone? It is heard only while nothing is connected to it"
         )
-    elif key := _source_key(report):
+    elif keys := _source_keys(report):
         yield "to measure with it, put this into /etc/wattwatch/wattwatch.toml and restart the daemon:"
-        yield from ("  [[source]]", '  type = "um24c"', f"  {key}")
+        yield from (f"  {line}" for line in ("[[source]]", 'type = "um24c"', *keys))
 
 
-def _source_key(report: MeterReport) -> str:
-    """How a configuration names the first meter that the daemon does not read yet; "" if it reads all."""
-    meters = [f'address = "{meter.address}"' for meter, holder in report.meters if meter.named and not holder]
-    ports = [f'url = "{port.path}"' for port, holder in report.ports if not holder]
-    return next(iter((*meters, *ports)), "")
+def _source_keys(report: MeterReport) -> tuple[str, ...]:
+    """How a configuration names the first meter that the daemon does not read yet; none if it reads all."""
+    for meter, holder in report.meters:
+        if meter.named and not holder:
+            is_usual = meter.adapter == report.first_adapter or not report.first_adapter
+            adapter = () if is_usual else (f'adapter = "{meter.adapter}"',)
+            return f'address = "{meter.address}"', *adapter
+    return next(((f'url = "{port.path}"',) for port, holder in report.ports if not holder), ())
 
 
 def _next_of_meter(meter: Nearby, holder: str) -> str:

@@ -88,7 +88,7 @@ def not_available(reason: BleakBluetoothNotAvailableReason) -> BleakError:
     ("error", "reason", "words"),
     [
         (not_available(BleakBluetoothNotAvailableReason.POWERED_OFF), "absent", "bluetoothctl power on"),
-        (not_available(BleakBluetoothNotAvailableReason.NO_BLUETOOTH), "absent", "bluetoothctl list"),
+        (not_available(BleakBluetoothNotAvailableReason.NO_BLUETOOTH), "absent", "wattwatch meters shows"),
         (not_available(BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE), "absent", "no Low Energy"),
         (not_available(BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM), "permission", "refuses this user"),
         (BleakDeviceNotFoundError(METER, "gone"), "absent", "does not answer"),
@@ -98,6 +98,11 @@ def not_available(reason: BleakBluetoothNotAvailableReason) -> BleakError:
         (BleakDBusError(f"{FREEDESKTOP}UnknownObject", ["x"]), "absent", "does not answer"),
         (BleakDBusError("org.bluez.Error.Failed", ["br-connection-page-timeout"]), "absent", "not answer"),
         (BleakDBusError("org.bluez.Error.Failed", ["le-connection-abort-by-local"]), "absent", "not answer"),
+        (
+            BleakDBusError("org.bluez.Error.NotAvailable", ["profile-unavailable"]),
+            "io",
+            "no Bluetooth Low Energy",
+        ),
         (BleakDBusError("org.bluez.Error.NotReady", ["x"]), "absent", "bluetoothctl power on"),
         (BleakDBusError("org.bluez.Error.AuthenticationFailed", []), "permission", "meters pair"),
         (FileNotFoundError(2, "No such file"), "absent", "there is no system D-Bus"),

@@ -153,7 +153,9 @@ def test_the_stronger_comes_first() -> None:
 
 def test_a_meter_is_paired_and_trusted_and_the_agent_is_gone(bluez: FakeBlueZ) -> None:
     meter = bluez.add_device(address=METER, paired=False)
-    assert pair(ask(), lambda _: None) == Paired(METER, "UM24C", "hci0", was_paired=False, was_trusted=False)
+    assert pair(ask(), lambda _: None) == Paired(
+        METER, "UM24C", "hci0", is_first_adapter=True, was_paired=False, was_trusted=False
+    )
     assert meter.paired
     assert bluez.agents == {}
     assert scan(0, said_nothing).meters[0].trusted
@@ -185,7 +187,9 @@ def test_the_agent_answers_for_its_own_device_only() -> None:
 
 def test_a_second_pairing_is_harmless_and_says_nothing(bluez: FakeBlueZ) -> None:
     bluez.add_device(address=METER)
-    assert pair(ask(), said_nothing) == Paired(METER, "UM24C", "hci0", was_paired=True, was_trusted=True)
+    assert pair(ask(), said_nothing) == Paired(
+        METER, "UM24C", "hci0", is_first_adapter=True, was_paired=True, was_trusted=True
+    )
 
 
 def test_a_wrong_pin_names_another_and_the_agent_is_gone(bluez: FakeBlueZ) -> None:

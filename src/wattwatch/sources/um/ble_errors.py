@@ -33,10 +33,19 @@ def explain_ble(place: str, address: str, adapter: str, error: Exception) -> Sou
         case BleakDeviceNotFoundError() | TimeoutError():
             return away(place)
     if (failed := _as_bluez_error(error)) is not None:
-        is_away = failed.has(("UnknownObject", "le-connection"))
-        return away(place) if is_away else explain_connect(place, address, adapter, failed)
+        return _explain_bluez(place, address, adapter, failed)
     detail = " ".join(str(error).split()) or type(error).__name__
     return SourceUnavailable(f"{place}: Bluetooth failed ({detail}): switch the meter off and on", "io")
+
+
+def _explain_bluez(place: str, address: str, adapter: str, error: BluezError) -> SourceUnavailable:
+    if error.has(("UnknownObject", "le-connection")):
+        return away(place)
+    if error.has(("NotAvailable", "profile-unavailable")):
+        return SourceUnavailable(
+            f"{place}: this device has no Bluetooth Low Energy: leave transport out, or set it to bluez", "io"
+        )
+    return explain_connect(place, address, adapter, error)
 
 
 def _as_bluez_error(error: Exception) -> BluezError | None:

@@ -1,6 +1,6 @@
 """bluetoothd's object tree as records: the one place that knows how it names things. Pure, needs no D-Bus."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,6 +75,11 @@ def objects_of(tree: Tree) -> Objects:
         tuple(sorted(adapters, key=lambda adapter: adapter_order(adapter.name))),
         tuple(sorted(devices, key=lambda device: adapter_order(device.adapter))),
     )
+
+
+def first_on(adapters: Iterable[Adapter]) -> str:
+    """The adapter that is used where none is named: the first that is on; "" if all are off."""
+    return next((adapter.name for adapter in adapters if adapter.powered), "")
 
 
 def is_low_energy_only(services: frozenset[str]) -> bool:

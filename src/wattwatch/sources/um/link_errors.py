@@ -6,7 +6,7 @@ from typing import Final
 from wattwatch.errors import SourceError, SourceUnavailable, SourceUnsupported
 from wattwatch.sources.um.links import LINKS_PER_ADAPTER
 
-POWER_ON: Final = "switch it on: bluetoothctl power on (rfkill list shows whether it is blocked)"
+POWER_ON: Final = "sudo rfkill unblock bluetooth, then bluetoothctl power on"
 
 # The kernel's bt_to_errno: which errno stands for which of the controller's refusals.
 _AWAY: Final = {errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ECONNABORTED, errno.ECONNRESET, errno.EIO}
@@ -19,13 +19,17 @@ _FULL: Final = {errno.EMLINK, errno.EUSERS}
 
 def no_answer(place: str) -> SourceUnavailable:
     """The error to raise when a link is open, but not one byte came back."""
-    return SourceUnavailable(f"{place}: connected, but no answer: is this a UM meter, and free?", "timeout")
+    return SourceUnavailable(
+        f"{place}: connected, but no answer: is this a UM meter? wattwatch meters lists them", "timeout"
+    )
 
 
 def away(place: str) -> SourceUnavailable:
     """The error to raise when nobody answers on the air."""
     return SourceUnavailable(
-        f"{place}: does not answer: is the meter on, near, and free of other programs and phones?", "absent"
+        f"{place}: does not answer: is the meter on (it runs from the supply that it measures), near, and "
+        "not connected to a phone or another program? It takes one connection only",
+        "absent",
     )
 
 
@@ -42,20 +46,24 @@ def adapter_off(place: str, adapter: str) -> SourceUnavailable:
 
 def no_adapter(place: str, adapter: str = "") -> SourceUnavailable:
     """The error to raise when there is no adapter at all, or not the one that is wanted."""
-    which = f"Bluetooth adapter {adapter}" if adapter else "Bluetooth adapter that is on"
-    return SourceUnavailable(
-        f"{place}: there is no {which}: bluetoothctl list shows those that exist; bluetoothctl power on",
-        "absent",
-    )
+    if adapter:
+        line = f"there is no Bluetooth adapter {adapter}: wattwatch meters shows those that exist"
+    else:
+        line = f"there is no Bluetooth adapter that is on: {POWER_ON}; wattwatch meters shows what is missing"
+    return SourceUnavailable(f"{place}: {line}", "absent")
 
 
-def held(place: str) -> SourceUnavailable:
+def held(place: str, otherwise: str = "") -> SourceUnavailable:
     """The error to raise when the meter is there but refuses: it serves one client at a time."""
     return SourceUnavailable(
-        f"{place}: refuses the connection: disconnect the phone or program that holds the meter, "
-        "or set its channel in the configuration",
+        f"{place}: refuses the connection: disconnect the phone or program that holds the meter{otherwise}",
         "busy",
     )
+
+
+def all_refused(place: str) -> SourceUnavailable:
+    """The error to raise when a meter refuses by RFCOMM: the channel may be another one, too."""
+    return held(place, ", or set its channel in the configuration")
 
 
 def explain_no_socket(error: OSError) -> SourceError:
@@ -94,7 +102,7 @@ def explain_connect(place: str, address: str, adapter: str, error: OSError) -> S
 
 def _explain_refusal(place: str, error: OSError) -> SourceUnavailable:
     if error.errno in _REFUSED:
-        return held(place)
+        return all_refused(place)
     if error.errno in _FULL:
         return SourceUnavailable(
             f"{place}: the adapter has no room for another link: at most {LINKS_PER_ADAPTER} meters an "
@@ -103,6 +111,6 @@ def _explain_refusal(place: str, error: OSError) -> SourceUnavailable:
         )
     return SourceUnavailable(
         f"{place}: cannot be connected ({error.strerror or error}): switch the meter off and on, "
-        "then bluetoothctl power off and on",
+        "then bluetoothctl power off and bluetoothctl power on",
         "io",
     )

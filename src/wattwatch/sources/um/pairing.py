@@ -10,7 +10,8 @@ from wattwatch.errors import SourceUnavailable
 from wattwatch.sources.um.bluez_bus import BluezBus, bluez_bus
 from wattwatch.sources.um.bluez_devices import usable_adapters
 from wattwatch.sources.um.bluez_errors import BluezError, Trouble
-from wattwatch.sources.um.bluez_objects import BLUEZ_PATH, DEVICE, Device, Objects
+from wattwatch.sources.um.bluez_objects import BLUEZ_PATH, DEVICE, Device, Objects, first_on
+from wattwatch.sources.um.link_errors import adapter_off, away
 from wattwatch.sources.um.pairing_agent import AGENT_PATH, CAPABILITY, PairingAgent
 from wattwatch.sources.um.scan import discovering
 
@@ -38,6 +39,7 @@ class Paired:
     address: str
     name: str
     adapter: str
+    is_first_adapter: bool  # of those that are on: it is used where none is named
     was_paired: bool
     was_trusted: bool
 
@@ -63,7 +65,14 @@ async def _pair(request: PairingRequest, say: Say) -> Paired:
             await _pair_device(bus, device.path, request)
         if not device.trusted:
             await bus.switch_on(device.path, DEVICE, "Trusted")
-        return Paired(request.address, device.name, device.adapter, device.paired, device.trusted)
+        return Paired(
+            request.address,
+            device.name,
+            device.adapter,
+            is_first_adapter=device.adapter == first_on(objects.adapters),
+            was_paired=device.paired,
+            was_trusted=device.trusted,
+        )
 
 
 async def _search(
@@ -133,15 +142,12 @@ def _explain(request: PairingRequest, error: BluezError) -> SourceUnavailable:
     if name in {"AuthenticationCanceled", "AuthenticationTimeout"}:
         return _explain_slow(request)
     if name == "ConnectionAttemptFailed" or "page-timeout" in error.text.lower().replace(" ", "-"):
+        return away(address)
+    if name == "NotReady":
+        return adapter_off(address, request.adapter)
+    if name == "InProgress":
         return SourceUnavailable(
-            f"{address} does not answer: is it on (it runs from the supply that it measures), near, and not "
-            "connected to a phone or another computer? It takes one connection only",
-            "absent",
-        )
-    if name in {"InProgress", "NotReady"}:
-        return SourceUnavailable(
-            f"Bluetooth is busy or not ready ({name}): try again in some seconds; wattwatch meters checks it",
-            "busy",
+            f"{address} is being paired or connected by another program: try again in some seconds", "busy"
         )
     return SourceUnavailable(
         f"{address} could not be paired ({name}: {error.text}): try again, or with bluetoothctl pair "

@@ -12,9 +12,9 @@ from wattwatch.sources.base import UmSpec
 from wattwatch.sources.um import hci
 from wattwatch.sources.um.link_errors import (
     adapter_off,
+    all_refused,
     explain_connect,
     explain_no_socket,
-    held,
     no_adapter,
 )
 from wattwatch.sources.um.links import connecting
@@ -95,7 +95,7 @@ class RfcommRoute:
                 self._channels = (channel, *(other for other in self._channels if other != channel))
                 self._last = StreamTransport(stream, self._place(channel), self._clock)
                 return self._last
-        raise held(self._place(self._channels[0]))
+        raise all_refused(self._place(self._channels[0]))
 
     def _connect(self, channel: int) -> socket.socket | None:
         """A connected socket; None if the meter refuses this channel."""
