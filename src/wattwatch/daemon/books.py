@@ -56,7 +56,8 @@ class Books:
         self._simulated = simulated
         self._described = 0  # how often sources had told of other channels when that was last looked at
         self._on_change: Callable[[NodeFacts], None] = lambda _: None
-        own = self._restored(OWN, plan.of_node(OWN), plan.supplies)
+        own = self._begun(OWN, plan.of_node(OWN), plan.supplies)
+        self._restore(own, plan.of_node(OWN))
         relayed = Account(Counters({}), plan.relayed(), primary=None, gap_seconds=self._gap_seconds)
         others = {node: self._restored_other(node) for node in plan.others()}
         self.accounts = Accounts(own, others, relayed, plan.routes)
@@ -82,7 +83,7 @@ class Books:
                 descriptions = plan.of_node(node)
                 self._reconfigure(accounts.others[node], descriptions, choose_supplies((), "", descriptions))
             else:
-                accounts.others[node] = self._restored_other(node)
+                accounts.others[node] = self._begun_other(node)
         self._reconfigure(accounts.own, plan.of_node(OWN), plan.supplies)
         self._on_change(self.facts(None))
 
@@ -106,9 +107,22 @@ class Books:
             account.counter_limits,
         )
 
+    def look_again(self) -> None:
+        """Choose what stands for a node once more if sources told of channels when they were read.
+
+        That may count what was read of them: it has to be in the store.
+        """
+        described = sum(account.described for account in self.accounts.all())
+        if described == self._described:
+            return
+        self._described = described
+        settings = self._plan.settings
+        self._choose_again(self.accounts.own, settings.primary, settings.fallback)
+        for account in self.accounts.others.values():
+            self._choose_again(account, (), "")
+
     def snapshot(self, at: Instant) -> Snapshot:
         """Everything as it is now."""
-        self._look_again()
         others = tuple(self._of(account, node, at) for node, account in self.accounts.others.items())
         own = self._of(self.accounts.own, self._plan.settings.node, at)
         return replace(own, others=others, relayed=self._of(self.accounts.relayed, "", at))
@@ -132,23 +146,31 @@ class Books:
         return self._plan.settings.sampling.gap_seconds
 
     def _restored_other(self, node: str) -> Account:
-        descriptions = self._plan.of_node(node)
-        return self._restored(node, descriptions, choose_supplies((), "", descriptions))
+        account, descriptions = self._begun_other(node), self._plan.of_node(node)
+        self._restore(account, descriptions)
+        return account
 
-    def _restored(self, node: str, descriptions: Sequence[SourceDescription], supplies: Supplies) -> Account:
-        restored = self._store.restored
-        account = Account(
-            Counters(counters_of(node, restored.counters)),
+    def _begun_other(self, node: str) -> Account:
+        """The account of another node, with what was counted of it in this boot."""
+        descriptions = self._plan.of_node(node)
+        return self._begun(node, descriptions, choose_supplies((), "", descriptions))
+
+    def _begun(self, node: str, descriptions: Sequence[SourceDescription], supplies: Supplies) -> Account:
+        return Account(
+            Counters(counters_of(node, self._store.restored.counters)),
             descriptions,
             primary=supplies.primary,
             fallback=supplies.fallback,
             gap_seconds=self._gap_seconds,
         )
+
+    def _restore(self, account: Account, descriptions: Sequence[SourceDescription]) -> None:
+        """Go on from the last readings of the process before this one: only before any were made here."""
+        restored = self._store.restored
         names = {description.name for description in descriptions}
         batches = {name: batch for name, batch in restored.last_batches.items() if name in names}
         known_until = covered_until(self._store, self._clock.now())
         account.restore(batches, known_until, self._past(account, descriptions))
-        return account
 
     def _reconfigure(
         self, account: Account, descriptions: Sequence[SourceDescription], supplies: Supplies
@@ -164,17 +186,6 @@ class Books:
     def _past(self, account: Account, descriptions: Iterable[SourceDescription]) -> Past:
         intervals: Mapping[str, float] = {d.name: d.interval_seconds for d in descriptions}
         return waiting_past(self._store, self._clock, intervals, self._gap_seconds, account.counter_limits)
-
-    def _look_again(self) -> None:
-        """Choose what stands for a node once more if sources told of channels when they were read."""
-        described = sum(account.described for account in self.accounts.all())
-        if described == self._described:
-            return
-        self._described = described
-        settings = self._plan.settings
-        self._choose_again(self.accounts.own, settings.primary, settings.fallback)
-        for account in self.accounts.others.values():
-            self._choose_again(account, (), "")
 
     def _choose_again(self, account: Account, primary: Sequence[str], fallback: str) -> None:
         descriptions = [status.description for status in account.sources()]

@@ -36,12 +36,19 @@ class Committer:
     """One thread that commits each second, and at once for whoever wants to show something."""
 
     def __init__(
-        self, accounts: Accounts, store: CommitStore, clock: Clock, make_snapshot: MakeSnapshot
+        self,
+        accounts: Accounts,
+        store: CommitStore,
+        clock: Clock,
+        make_snapshot: MakeSnapshot,
+        look_again: Change = lambda: None,
     ) -> None:
+        """`look_again` may count more, once the store has what was read."""
         self._accounts = accounts
         self._store = store
         self._clock = clock
         self._make_snapshot = make_snapshot
+        self._look_again = look_again
         self._inbox: deque[ReadOutcome | ReadFailure | Change] = deque()
         self._condition = threading.Condition()
         self._asked = self._done = 0
@@ -130,16 +137,26 @@ class Committer:
 
     def commit_now(self) -> Snapshot:
         """Count what was delivered, append it to the store, then show it. Only the committing thread."""
-        batches, gaps = self._account_all()
+        while (change := self._commit_delivered()) is not None:
+            change()
+        self._look_again()
         now = self._clock.now()
-        gaps.extend(self._accounts.expire(now))
-        changes = self._accounts.take_changes()
-        self._store.append(Commit(now, self._clock.wall(), tuple(batches), tuple(gaps), changes))
+        if changes := self._accounts.take_changes():
+            self._store.append(Commit(now, self._clock.wall(), counters=changes))
         self._snapshot = self._make_snapshot(now)
         self._commits += 1
         return self._snapshot
 
-    def _account_all(self) -> tuple[list[Batch], list[EnergyRecord]]:
+    def _commit_delivered(self) -> Change | None:
+        """Commit what was delivered before the next change: which then finds it all in the store."""
+        batches, gaps, change = self._account_delivered()
+        now = self._clock.now()
+        gaps.extend(self._accounts.expire(now))
+        counters = self._accounts.take_changes()
+        self._store.append(Commit(now, self._clock.wall(), tuple(batches), tuple(gaps), counters))
+        return change
+
+    def _account_delivered(self) -> tuple[list[Batch], list[EnergyRecord], Change | None]:
         batches: list[Batch] = []
         gaps: list[EnergyRecord] = []
         while self._inbox:
@@ -152,5 +169,5 @@ class Committer:
                 if accepted.keep:
                     batches.append(item.batch)
             else:
-                item()
-        return batches, gaps
+                return batches, gaps, item
+        return batches, gaps, None

@@ -191,7 +191,7 @@ class Node:
         runs = self._open_runs(store, books.facts(last_commit))
         undo.callback(runs.close)
         books.on_change(lambda facts: runs.update_facts(replace(facts, last_commit=last_commit)))
-        committer = Committer(books.accounts, store, clock, books.snapshot)
+        committer = Committer(books.accounts, store, clock, books.snapshot, books.look_again)
         self._web = self._open_web(committer, store, runs)
         self._web.start()
         undo.callback(self._web.stop)

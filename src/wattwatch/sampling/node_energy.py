@@ -86,8 +86,13 @@ class NodeEnergy:
         self._count()
 
     def restore(self, past: Past) -> None:
-        """Take again what had waited to be counted when the process before this one ended."""
-        channels = [channel for supply in self._supplies for channel in supply.channels]
+        """Take again what had waited to be counted, in the process before this one too.
+
+        Only of channels that this account was reading: what else the store has of them was read for another
+        node, or for another daemon, and is counted there.
+        """
+        every = [channel for supply in self._supplies for channel in supply.channels]
+        channels = [channel for channel in every if channel.id in self._known]
         for channel in channels:
             for stretch in past(channel, self._combiners[0].at):
                 for combiner, index in self._places[channel.id]:
@@ -112,6 +117,7 @@ class NodeEnergy:
         for supply, combiner in zip(self._supplies, self._combiners, strict=True):
             for index, channel_id in enumerate(supply.channel_ids):
                 self._places.setdefault(channel_id, []).append((combiner, index))
+        self._known = known_until.keys()
         self._unseen = set(self._places)  # by this process
         self._unread = self._unseen - known_until.keys()  # in this boot
         # Fallbacks of before: should one come back, nothing is counted for the time until then.
