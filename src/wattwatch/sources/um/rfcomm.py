@@ -19,11 +19,10 @@ from wattwatch.sources.um.link_errors import (
 )
 from wattwatch.sources.um.links import connecting
 from wattwatch.sources.um.stream import StreamTransport
+from wattwatch.sources.um.transport import BUSY_PAUSE_SECONDS, BUSY_TRIES
 
 CHANNELS: Final = (1, 2)  # genuine meters are on 1, the A3-B clone on 2 (METERS 1.1)
 CONNECT_SECONDS: Final = 12.0  # the controller pages for 5.12 s, and may wait for the link before
-_BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
-_BUSY_PAUSE_SECONDS: Final = 0.1
 
 
 class Sockets(Protocol):
@@ -99,7 +98,7 @@ class RfcommRoute:
 
     def _connect(self, channel: int) -> socket.socket | None:
         """A connected socket; None if the meter refuses this channel."""
-        for tries_left in reversed(range(_BUSY_TRIES)):
+        for tries_left in reversed(range(BUSY_TRIES)):
             try:
                 return self._connect_once(channel)
             except ConnectionRefusedError:
@@ -108,7 +107,7 @@ class RfcommRoute:
                 if error.errno != errno.EBUSY or not tries_left:
                     spec, place = self._spec, self._place(channel)
                     raise explain_connect(place, spec.address, spec.adapter, error) from error
-            self._sleep(_BUSY_PAUSE_SECONDS)
+            self._sleep(BUSY_PAUSE_SECONDS)
         raise AssertionError(channel)  # the last try returns or raises
 
     def _connect_once(self, channel: int) -> socket.socket:

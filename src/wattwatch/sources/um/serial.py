@@ -17,7 +17,7 @@ from wattwatch.sources.um.serial_errors import (
     is_momentarily_busy,
     no_answer,
 )
-from wattwatch.sources.um.transport import Reply
+from wattwatch.sources.um.transport import BUSY_PAUSE_SECONDS, BUSY_TRIES, STALE_BYTES, Reply
 
 try:
     import serial
@@ -29,9 +29,6 @@ _BAUD: Final = 9600  # means nothing to an RFCOMM port; some value has to be set
 # is kept in steps of this length, and a close from another thread is noticed as fast.
 _STEP_SECONDS: Final = 0.05
 _GATHER_SECONDS: Final = 0.02
-_STALE_BYTES: Final = 4096  # so many waiting bytes are dropped before a request; a flood is not waited out
-_BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
-_BUSY_PAUSE_SECONDS: Final = 0.1
 
 
 class SerialTransport:
@@ -91,18 +88,18 @@ class SerialTransport:
     def _drop_stale(self) -> None:
         # Not reset_input_buffer: over rfc2217 it costs a round trip, over a flooding socket it never ends.
         dropped = 0
-        while dropped < _STALE_BYTES and (waiting := self._port.in_waiting):
-            dropped += len(self._port.read(min(waiting, _STALE_BYTES - dropped)))
+        while dropped < STALE_BYTES and (waiting := self._port.in_waiting):
+            dropped += len(self._port.read(min(waiting, STALE_BYTES - dropped)))
 
 
 def _open(url: str) -> serial.Serial:
-    for tries_left in reversed(range(_BUSY_TRIES)):
+    for tries_left in reversed(range(BUSY_TRIES)):
         try:
             return _open_once(url)
         except (OSError, ValueError) as error:
             if tries_left == 0 or not is_momentarily_busy(error):
                 raise explain_open(url, error) from error
-        time.sleep(_BUSY_PAUSE_SECONDS)
+        time.sleep(BUSY_PAUSE_SECONDS)
     raise AssertionError(url)  # the last try returns or raises
 
 

@@ -11,12 +11,11 @@ from typing import Final
 from wattwatch.clock import Clock
 from wattwatch.sources.um.link_errors import no_answer
 from wattwatch.sources.um.serial_errors import closed, explain_lost
-from wattwatch.sources.um.transport import Reply
+from wattwatch.sources.um.transport import STALE_BYTES, Reply
 
 # A close from another thread shuts the socket down, which ends a wait at once; this is the longest wait
 # where a kernel should not tell.
 _STEP_SECONDS: Final = 0.25
-_STALE_BYTES: Final = 4096  # so many waiting bytes are dropped before a request; a flood is not waited out
 _READABLE: Final = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -106,8 +105,8 @@ class StreamTransport:
     def _drop_stale(self) -> None:
         dropped = 0
         with contextlib.suppress(BlockingIOError):
-            while dropped < _STALE_BYTES:
-                dropped += len(self._stream.recv(_STALE_BYTES) or _end_of_file())
+            while dropped < STALE_BYTES:
+                dropped += len(self._stream.recv(STALE_BYTES) or _end_of_file())
 
 
 def hang_up(stream: socket.socket) -> None:

@@ -1,9 +1,13 @@
 """How bytes go to a meter and come back: the seam between the meter and serial ports, sockets, radios."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from wattwatch.reading import Instant
+
+STALE_BYTES: Final = 4096  # so many waiting bytes are dropped before a request; a flood is not waited out
+BUSY_TRIES: Final = 3  # a UM24C refuses a second connection straight after a close
+BUSY_PAUSE_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
