@@ -136,6 +136,7 @@ def test_bluetoothd_disconnecting_is_a_hang_up(bluez: FakeBlueZ) -> None:
         (("org.bluez.Error.NotReady", "Resource Not Ready"), "absent", "bluetoothctl power on"),
         (("org.bluez.Error.AuthenticationFailed", "Authentication Failed"), "permission", "meters pair"),
         (("org.bluez.Error.NotAvailable", "br-connection-profile-unavailable"), "io", "no serial port"),
+        (("org.bluez.Error.Failed", "br-connection-not-supported"), "io", "no serial port"),
         (("org.bluez.Error.Failed", "br-connection-refused"), "busy", "disconnect the phone"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_configured_channel_is_the_only_one(benches: list[Bench]) -> None:
 
 
 def test_a_meter_that_is_busy_after_a_close_is_tried_three_times(benches: list[Bench]) -> None:
-    benches.append(bench := Bench(errno.EBUSY, errno.EBUSY, None))
+    benches.append(bench := Bench(errno.EBUSY, errno.ECONNRESET, None))
     bench.route().close()
     assert bench.pauses_seconds == [0.1, 0.1]
     assert bench.air.channels == [1, 1, 1]

@@ -13,6 +13,8 @@ from typing import Any, Final, TypeVar
 
 from bleak.backends.bluezdbus import manager as bleak_manager
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _GRACE_SECONDS: Final = 2.0  # for what ends itself by a deadline of its own
@@ -27,6 +29,7 @@ class Radio:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_note)
         self._thread = threading.Thread(target=self._loop.run_forever, name="ble", daemon=True)
         self._thread.start()
 
@@ -46,6 +49,11 @@ class Radio:
         self._thread.join(_GRACE_SECONDS + _LAST_TASKS_SECONDS)
         if not self._thread.is_alive():
             self._loop.close()
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Of a connection that broke, bleak leaves errors behind that nobody asks for: ours has been raised."""
+    logger.debug("%s: %r", context.get("message"), context.get("exception"))
 
 
 async def _bounded(work: Coroutine[Any, Any, T], seconds: float) -> T:

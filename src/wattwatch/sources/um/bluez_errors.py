@@ -12,6 +12,7 @@ _AWAY: Final = ("page-timeout", "host-down", "aborted-by-remote", "connection-ti
 _UNPAIRED: Final = ("Authentication", "key-missing", "Permission denied")
 _BUSY: Final = ("InProgress", "br-connection-busy", "AlreadyConnected", "already-connected")
 _REFUSED: Final = ("refused", "canceled")
+_NO_SERIAL_PORT: Final = ("NotAvailable", "profile-unavailable", "connection-not-supported")
 
 
 class Trouble(StrEnum):
@@ -120,7 +121,7 @@ def _explain_meter(place: str, error: BluezError) -> SourceUnavailable:
         return away(place)
     if error.has(_REFUSED):
         return held(place)
-    if error.has(("NotAvailable", "profile-unavailable")):
+    if error.has(_NO_SERIAL_PORT):
         return SourceUnavailable(
             f"{place}: bluetoothd found no serial port on it: is it a UM meter? Pair it anew, or set "
             'transport = "rfcomm" and channel',

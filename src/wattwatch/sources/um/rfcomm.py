@@ -24,6 +24,9 @@ from wattwatch.sources.um.transport import BUSY_PAUSE_SECONDS, BUSY_TRIES
 CHANNELS: Final = (1, 2)  # genuine meters are on 1, the A3-B clone on 2 (METERS 1.1)
 CONNECT_SECONDS: Final = 12.0  # the controller pages for 5.12 s, and may wait for the link before
 
+_STILL_CLOSING: Final = frozenset({errno.EBUSY, errno.ECONNRESET})
+"""What the kernel answers while the last connection to the meter is not quite down."""
+
 
 class Sockets(Protocol):
     """Where sockets come from; tests bring their own."""
@@ -104,7 +107,7 @@ class RfcommRoute:
             except ConnectionRefusedError:
                 return None
             except OSError as error:
-                if error.errno != errno.EBUSY or not tries_left:
+                if error.errno not in _STILL_CLOSING or not tries_left:
                     spec, place = self._spec, self._place(channel)
                     raise explain_connect(place, spec.address, spec.adapter, error) from error
             self._sleep(BUSY_PAUSE_SECONDS)
