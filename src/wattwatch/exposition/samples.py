@@ -20,6 +20,8 @@ SERIES_LIMIT: Final = 5000
 
 _HISTOGRAM_SUFFIXES: Final = ("_bucket", "_sum", "_count")
 _CPU_ZONE: Final = "cpu-"
+_SOURCE: Final = "source"
+_RELAY: Final = "relay"
 _MEMORY: Final = {
     "used_bytes": metrics.MEMORY_USED,
     "available_bytes": metrics.MEMORY_AVAILABLE,
@@ -89,10 +91,6 @@ def _node_power(snapshot: Snapshot) -> Iterator[Sample]:
             return
 
 
-def _sources_up(snapshot: Snapshot) -> frozenset[str]:
-    return frozenset(status.description.name for status in snapshot.sources if status.health.up)
-
-
 def _source_samples(status: SourceStatus, snapshot: Snapshot) -> Iterator[Sample]:
     labels = (status.description.name,)
     yield Sample(metrics.SOURCE_UP, labels, float(status.health.up))
@@ -106,10 +104,24 @@ def _utc_seconds(at: Instant, snapshot: Snapshot) -> float:
 
 
 def _reading_samples(snapshot: Snapshot) -> Iterator[Sample]:
-    up = _sources_up(snapshot)
+    """Of sources that are up. What is said without naming the source is said once.
+
+    Prometheus throws a page away on which a series stands twice. And what a relay brings of another machine's
+    memory or firmware is not this node's.
+    """
+    types = {s.description.name: s.description.type for s in snapshot.sources if s.health.up}
+    nameless: set[tuple[str, tuple[str, ...]]] = set()
     for reading in snapshot.readings.values():
-        sample = gauge_sample(reading) if reading.channel.source in up else None
-        if sample is not None and (sample.spec.name, sample.labels) not in snapshot.gauges:
+        kind = types.get(reading.channel.source)
+        sample = gauge_sample(reading) if kind is not None else None
+        if sample is None:
+            continue
+        key = sample.spec.name, sample.labels
+        if _SOURCE not in sample.spec.labels:
+            if kind == _RELAY or key in nameless:
+                continue
+            nameless.add(key)
+        if key not in snapshot.gauges:
             yield sample
 
 

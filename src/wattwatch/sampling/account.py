@@ -28,6 +28,8 @@ TOTALS: Final[dict[str, tuple[MetricSpec, str]]] = {
 }
 """Counter channels that are no energy: the metric of a quantity, and the zone prefix before its label."""
 
+_RELAY: Final = "relay"
+"""Brings no totals of this node's: a `host` that is relayed is another machine."""
 
 IDLE_MODES: Final = frozenset({"idle", "iowait"})
 """CPU modes in which a CPU does nothing."""
@@ -213,8 +215,9 @@ class Account:
 
     def _integrate_all(self, outcome: ReadOutcome, plan: Plan) -> Iterable[EnergyRecord]:
         """Count the readings; the gaps that they closed."""
-        for place in plan.totals:
-            self._count_total(outcome.batch.readings[place])
+        if outcome.description.type != _RELAY:
+            for place in plan.totals:
+                self._count_total(outcome.batch.readings[place])
         for taken in self._channels.take(outcome.batch, plan, outcome.description, self._gap_seconds):
             record = taken.record
             if taken.channel not in self._shown:
