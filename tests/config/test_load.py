@@ -155,6 +155,23 @@ WRONG = [
     (METER + "relayed = 'yes'", "source[0].relayed", "true or false"),
     (METER + "name = 'a/b'", "source[0].name", "expected a name of letters"),
     (METER + METER, "source[1].name", "2 sources are called 'meter'"),
+    (METER + "name = 'self'", "source[0].name", "'self' is the daemon's own: give it another name"),
+    (METER + "name = 'pi-1'\nnodes = ['pi-2', 'pi-3']", "source[0].name", "'pi-1' is a node of its own"),
+    (
+        METER + "name = 'pi-4'\nnodes = ['pi-2', 'pi-3']\n" + METER + "nodes = ['pi-4']",
+        "source[0].name",
+        "'pi-4' is a node of its own",
+    ),
+    (
+        "[[source]]\ntype = 'host'\n[[source]]\ntype = 'host'\nname = 'again'\nnodes = ['pi-1']",
+        "source[1].type",
+        "'host' is read for pi-1 already",
+    ),
+    (
+        "[[source]]\ntype = 'pi'\nnodes = ['x']\n[[source]]\ntype = 'pi'\nname = 'again'\nnodes = ['x']",
+        "source[1].type",
+        "'pi' is read for x already",
+    ),
     (
         METER + "name = 'm'\n" + METER + "interval = 'fast'",
         "source[1].interval ('um24c')",
@@ -175,6 +192,14 @@ def test_a_mistake_is_one_line_with_file_key_path_and_what_is_allowed(
     assert cause in line
     assert "\n" not in line
     assert len(line) < 400
+
+
+def test_one_host_for_each_node_is_no_mistake() -> None:
+    text = "[[source]]\ntype = 'host'\n[[source]]\ntype = 'host'\nname = 'again'\n"
+    assert len(load(text + "nodes = ['pi-2']").sources) == 2
+    assert len(load(text + "relayed = true").sources) == 2
+    group = METER + "name = 'rack'\nnodes = ['pi-1', 'pi-2']"
+    assert load(group).sources[0].nodes == ("pi-1", "pi-2")
 
 
 def test_every_key_of_the_grammar_refuses_a_wrong_type() -> None:

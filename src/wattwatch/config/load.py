@@ -11,6 +11,7 @@ from typing import Any, Final
 from wattwatch.config import grammar, source_tables
 from wattwatch.config.files import SYSTEM_CONFIG, default_node, find_config, read_document
 from wattwatch.config.grammar import Key, Table
+from wattwatch.config.nodes import check_nodes
 from wattwatch.config.settings import Settings
 from wattwatch.config.values import shown, value_of
 from wattwatch.errors import ConfigError
@@ -49,6 +50,7 @@ def settings_from_document(
         values["node"] = default_node(environment)
     sources = _sources(document.get("source", []), place)
     settings = Settings(**values, **sections, sources=sources)
+    check_nodes(settings, lambda index, key, cause: place.at(f"source[{index}]").at(key).error(cause))
     _check_names(settings, place)
     return settings
 
