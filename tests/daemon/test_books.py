@@ -107,6 +107,24 @@ def test_what_is_counted_when_a_primary_becomes_known_is_committed_before_it_is_
     assert joules(at) == pytest.approx(14.0)
 
 
+def test_runs_are_told_of_an_interval_that_is_known_once_a_source_was_read(desk: Callable[..., Desk]) -> None:
+    """A relay reads as slowly as the other daemon does: else its runs would take each step for a gap."""
+    at = desk(OWN)
+    assert at.facts[-1].timing.limit_seconds == 3.0
+    for _ in range(4):
+        at.clock.advance(5.0)
+        at.read("meter", interval_seconds=5.0)
+        at.commit()
+    assert joules(at) == 15.0
+    assert [facts.intervals["meter"] for facts in at.facts] == [0.5, 5.0]
+    facts = at.facts[-1]
+    assert (facts.interval_seconds, facts.timing.limit_seconds, facts.primary) == (
+        5.0,
+        15.0,
+        at.books.primary,
+    )
+
+
 happenings = st.lists(
     st.tuples(
         st.sampled_from(["read", "read", "read", "skip", "kill", "reload", "reload"]),

@@ -55,6 +55,7 @@ class Books:
         self._clock = clock
         self._simulated = simulated
         self._described = 0  # how often sources had told of other channels when that was last looked at
+        self._told_intervals: dict[str, float] = {}
         self._on_change: Callable[[NodeFacts], None] = lambda _: None
         own = self._begun(OWN, plan.of_node(OWN), plan.supplies)
         self._restore(own, plan.of_node(OWN))
@@ -91,9 +92,7 @@ class Books:
         """What the runs have to know; `last_commit` is that of the process before this one."""
         account = self.accounts.own
         names = () if account.primary is None else account.primary.sources
-        intervals = {
-            status.description.name: status.description.interval_seconds for status in account.sources()
-        }
+        self._told_intervals = intervals = self._intervals()
         return NodeFacts(
             self._plan.settings.node,
             account.primary,
@@ -108,7 +107,7 @@ class Books:
         )
 
     def look_again(self) -> None:
-        """Choose what stands for a node once more if sources told of channels when they were read.
+        """Choose what stands for a node once more if sources, when read, told of channels or of their interval.
 
         That may count what was read of them: it has to be in the store.
         """
@@ -120,6 +119,8 @@ class Books:
         self._choose_again(self.accounts.own, settings.primary, settings.fallback)
         for account in self.accounts.others.values():
             self._choose_again(account, (), "")
+        if self._intervals() != self._told_intervals:
+            self._on_change(self.facts(None))
 
     def snapshot(self, at: Instant) -> Snapshot:
         """Everything as it is now."""
@@ -140,6 +141,10 @@ class Books:
             account.gauges(),
             account.fallback,
         )
+
+    def _intervals(self) -> dict[str, float]:
+        sources = (status.description for status in self.accounts.own.sources())
+        return {description.name: description.interval_seconds for description in sources}
 
     @property
     def _gap_seconds(self) -> float:

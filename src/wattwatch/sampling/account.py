@@ -82,7 +82,7 @@ class Account:
         self._status = {d.name: SourceStatus(d) for d in descriptions}
         self._channels = EnergyChannels()
         self._channels.know(status.description for status in self._status.values())
-        self.described = 0  # how often a source told of other channels than before it was read
+        self.described = 0  # how often a source told of other channels, or another interval, than before
         self._shown: set[Channel] = set()  # energy channels whose counters are there, and known to the node
         self._totals: dict[Channel, float] = {}
         self._readings: dict[str, tuple[Reading, ...]] = {}
@@ -302,8 +302,15 @@ class Account:
         return self._status.setdefault(description.name, SourceStatus(description))
 
     def _set_health(self, description: SourceDescription, health: SourceHealth) -> None:
-        self.described += self._status[description.name].description.channels != description.channels
+        before = self._status[description.name].description
+        if before is not description:
+            self.described += _essence(before) != _essence(description)
         self._status[description.name] = SourceStatus(description, health)
+
+
+def _essence(description: SourceDescription) -> tuple[tuple[Channel, ...], float]:
+    """What of a description others have to know: what stands for the node, and how long its steps are."""
+    return description.channels, description.interval_seconds
 
 
 SELF_SOURCE: Final = "self"
