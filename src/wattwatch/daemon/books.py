@@ -107,7 +107,7 @@ class Books:
         )
 
     def look_again(self) -> None:
-        """Choose what stands for a node once more if sources, when read, told of channels or of their interval.
+        """Choose what stands for a node once more if sources told of channels, or an interval, when read.
 
         That may count what was read of them: it has to be in the store.
         """
