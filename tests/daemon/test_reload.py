@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattwatch.config.settings import SamplingSettings, Settings, StoreSettings
-from wattwatch.daemon.reload import ConfigPlace, ConfigWatch, check_reloadable, source_changes
+from wattwatch.daemon.reload import ConfigPlace, ConfigWatch, check_reloadable, same_relays, source_changes
 from wattwatch.errors import ConfigError
-from wattwatch.sources.base import HostSpec, SourceSpec, ThermalSpec, UmSpec
+from wattwatch.sources.base import HostSpec, RelaySpec, SourceSpec, ThermalSpec, UmSpec
 
 
 def watch(path: Path) -> ConfigWatch:
@@ -121,6 +121,16 @@ def test_what_ends_and_begins_leads_from_one_configuration_to_the_other(
         running[spec.name] = spec
     assert running == {spec.name: spec for spec in after}
     assert not set(before) & set(after) & set(changes.come)  # what stays is left alone
+
+
+def test_a_relay_goes_on_if_it_takes_over_the_same_source() -> None:
+    before: list[SourceSpec] = [
+        RelaySpec(url="http://a", source="meter-1"),
+        UmSpec(name="plug", url="/dev/rfcomm1"),
+    ]
+    assert same_relays(before, [RelaySpec(url="http://b", source="meter-1")]) == {"meter"}
+    assert same_relays(before, [RelaySpec(url="http://a", source="meter-2")]) == set()
+    assert same_relays(before, [RelaySpec(name="plug", url="http://a", source="meter-1")]) == set()
 
 
 SETTINGS = Settings("pi-1", sources=(UmSpec(url="/dev/rfcomm0"),))

@@ -139,5 +139,40 @@ def test_the_relaying_daemon_may_be_away_and_loses_nothing(pair: Pair) -> None:
     assert len(times) == len(set(times))
 
 
+def test_a_relay_whose_address_was_wrong_for_a_while_goes_on_where_it_stopped(pair: Pair) -> None:
+    """A reload opens it anew: what the other daemon read meanwhile is taken over, not lost."""
+    relay = Home(pair.relay.config.parent.parent / "d", port=free_port())
+    right = (
+        pair.relay.config.read_text()
+        .replace(str(pair.relay.store), str(relay.store))
+        .replace(str(pair.relay.port), str(relay.port))
+    )
+    wrong = right.replace(f":{pair.reader.port}", f":{free_port()}")
+    relay.config.write_text(right)
+    with relay.daemon() as daemon:
+        daemon.ready()
+        until(lambda: joules(relay) > 5, 20, "energy")
+        relay.config.write_text(wrong)
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: not up(relay), 20, "the loss of the other daemon")
+        before = boot_of_last(pair.reader)
+        until(lambda: boot_of_last(pair.reader) > before + GAP_SECONDS, 30, "time without the other daemon")
+        relay.config.write_text(right)
+        daemon.process.send_signal(signal.SIGHUP)
+        until(lambda: relay.readings()[-1][0] > before + GAP_SECONDS + 1, 20, "it has caught up")
+        page = relay.scrape()
+        times = [at for at, _ in relay.readings()]
+    states = [
+        value(page, "wattwatch_energy_seconds_total", source="meter", state=state)
+        for state in ("recovered", "missing")
+    ]
+    assert states == [0, 0]
+    assert max(after - earlier for earlier, after in pairwise(times)) < 3
+
+
+def up(home: Home) -> float:
+    return value(home.scrape(), "wattwatch_source_up", source="meter")
+
+
 def boot_of_last(home: Home) -> float:
     return home.readings("meter-of-pi-1/vbus/power_watts")[-1][0]

@@ -14,10 +14,10 @@ from wattwatch.config.paths import runtime_socket, state_directory
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.books import Books, Plan
 from wattwatch.daemon.committer import Committer
-from wattwatch.daemon.reload import SourceChanges, check_reloadable, source_changes
+from wattwatch.daemon.reload import SourceChanges, check_reloadable, same_relays, source_changes
 from wattwatch.errors import ConfigError
 from wattwatch.exposition.samples import this_machine
-from wattwatch.reading import Batch
+from wattwatch.reading import Instant
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.service import RunService, open_run_service
 from wattwatch.sampling.sampler import Sampler
@@ -172,9 +172,11 @@ class Node:
         plan = Plan(settings, specs, [known[spec.name] for spec in specs])
         # Nothing is refused from here on.
         said = _what_changes(changes, parts.books.primary, plan.supplies.primary)
+        again = same_relays(self._specs, changes.come)
         self._settings, self._specs = settings, specs
         parts.sampler.remove(changes.gone)
         parts.committer.between_commits(lambda: parts.books.go_on_with(plan))
+        _resume((s for s in come if s.description.name in again), _last_reads(parts.committer.last_snapshot))
         parts.store.set_limits(_limits(settings))
         parts.sampler.add(come)
         return said
@@ -201,7 +203,7 @@ class Node:
         ticker.start()
         committer.also(ticker.wake)
         undo.callback(ticker.stop)
-        _resume(sources, store.restored.last_batches)
+        _resume(sources, {name: batch.at for name, batch in store.restored.last_batches.items()})
         sampler = Sampler(sources, clock, committer.deliver)
         sampler.start()
         undo.callback(sampler.stop)
@@ -243,12 +245,19 @@ class Node:
         )
 
 
-def _resume(sources: Iterable[Source], last_batches: Mapping[str, Batch]) -> None:
-    """Tell the sources that can go on where the last process stopped where that was."""
+def _resume(sources: Iterable[Source], last: Mapping[str, Instant]) -> None:
+    """Tell the sources that can go on where they were read last where that was."""
     for source in sources:
-        last = last_batches.get(source.description.name)
-        if last is not None and isinstance(source, Resumable):
-            source.resume(last.at)
+        at = last.get(source.description.name)
+        if at is not None and isinstance(source, Resumable):
+            source.resume(at)
+
+
+def _last_reads(snapshot: Snapshot) -> dict[str, Instant]:
+    """When each source was read last in this boot."""
+    every = (status for part in snapshot.everywhere() for status in part.sources)
+    reads = {status.description.name: status.health.last_success for status in every}
+    return {name: at for name, at in reads.items() if at is not None and at.boot_id == snapshot.at.boot_id}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from wattwatch.config.files import find_config
 from wattwatch.config.load import load_settings
 from wattwatch.config.settings import Settings
 from wattwatch.errors import ConfigError
-from wattwatch.sources.base import SourceSpec
+from wattwatch.sources.base import RelaySpec, SourceSpec
 
 _RESTART: Final = "needs a restart (`systemctl restart wattwatch`)"
 
@@ -100,6 +100,15 @@ def source_changes(before: Iterable[SourceSpec], after: Iterable[SourceSpec]) ->
     old, new = frozenset(before), tuple(after)
     gone = tuple(sorted(spec.name for spec in old.difference(new)))
     return SourceChanges(gone, tuple(spec for spec in new if spec not in old))
+
+
+def same_relays(before: Iterable[SourceSpec], come: Iterable[SourceSpec]) -> frozenset[str]:
+    """Names of relays that begin anew, and take over what the same source was before: they go on there.
+
+    With another `source`, what that was reading meanwhile may have been of another node.
+    """
+    known = {(spec.name, spec.source) for spec in before if isinstance(spec, RelaySpec)}
+    return frozenset(s.name for s in come if isinstance(s, RelaySpec) and (s.name, s.source) in known)
 
 
 def check_reloadable(old: Settings, new: Settings) -> None:
