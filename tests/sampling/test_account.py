@@ -322,3 +322,18 @@ def test_a_channel_that_comes_later_is_counted_from_then_on() -> None:
     counted = books.account.counters.snapshot()
     assert counted[metrics.ENERGY.name, RAPL_CHANNEL.energy_labels] == pytest.approx(10.0)
     assert counted[metrics.ENERGY.name, ZONE_POWER.energy_labels] == pytest.approx(7.0)
+
+
+def test_a_counter_that_cannot_be_read_now_has_no_present_power() -> None:
+    """A domain that fails while others answer: its last step is no present power, nor part of the node's."""
+    books = Books()
+    for second in (1.0, 2.0):
+        books.values(RAPL, instant(second), [(RAPL_CHANNEL, 5.0 * second), (ZONE_POWER, 7.0)])
+    key = (metrics.POWER.name, RAPL_CHANNEL.energy_labels)
+    assert books.account.gauges()[key] == 5.0
+    books.values(RAPL, instant(3.0), [(ZONE_POWER, 7.0)])
+    assert key not in books.account.gauges()
+    for second in (4.0, 5.0):
+        books.values(RAPL, instant(second), [(RAPL_CHANNEL, 5.0 * second), (ZONE_POWER, 7.0)])
+    assert books.account.gauges()[key] == 5.0
+    assert books.count(metrics.ENERGY, *RAPL_CHANNEL.energy_labels) == 20.0

@@ -101,6 +101,7 @@ class EnergyChannels:
         plan = self._plans.get(batch.source)
         if plan is None or plan.channels != channels:
             plan = self._plans[batch.source] = Plan.of(channels)
+            self.lose(batch.source)  # a counter that is not among them any more shows no old power
         return plan
 
     def take(
