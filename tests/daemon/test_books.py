@@ -11,9 +11,14 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from support.books import Desk, settings
+from support.clock import FakeClock
+from support.store import open_store
 from wattwatch.config.settings import Settings
+from wattwatch.daemon.books import Books, Plan
 from wattwatch.metrics import ENERGY, NODE_ENERGY
-from wattwatch.sources.base import UmSpec
+from wattwatch.reading import Channel, Kind, Quality, Scope
+from wattwatch.sampling.snapshot import Primary
+from wattwatch.sources.base import LhmSpec, SourceDescription, UmSpec
 
 METER = UmSpec(name="meter", url="/dev/rfcomm0")
 OWN = settings([METER])
@@ -123,6 +128,21 @@ def test_runs_are_told_of_an_interval_that_is_known_once_a_source_was_read(desk:
         15.0,
         at.books.primary,
     )
+
+
+def test_the_processor_of_a_host_stands_for_the_node_that_it_alone_measures(tmp_path: Path) -> None:
+    """The configuration of DESIGN section 4: `type = "lhm"`, `nodes = ["vm-1"]`."""
+    spec = LhmSpec(name="vm-host", url="http://h", zones=("CPU Package",), nodes=("vm-1",))
+    package = Channel("vm-host", "cpu-package", "power_watts", Kind.POWER, Scope.PACKAGE, Quality.SENSOR)
+    found = SourceDescription("vm-host", "lhm", 1.0, (package,))
+    plan = Plan(Settings("pi-1", sources=(spec,), discover=False), [spec], [found])
+    store = open_store(tmp_path / "wattwatch.db")
+    try:
+        books = Books(plan, store, FakeClock(), simulated=False)
+    finally:
+        store.close()
+    assert books.primary is None
+    assert books.accounts.others["vm-1"].primary == Primary.of(package)
 
 
 happenings = st.lists(

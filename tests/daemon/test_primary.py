@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from wattwatch.daemon.primary import Supplies, better_known, choose_primary, choose_supplies
+from wattwatch.daemon.primary import Supplies, better_known, choose_primary, choose_supplies, wanted_of_other
 from wattwatch.errors import ConfigError
 from wattwatch.reading import Channel, Kind, Quality, Scope
 from wattwatch.sampling.account import Account
@@ -242,3 +242,25 @@ def test_channels_that_measure_nothing_after_all_are_said_once(caplog: pytest.Lo
     nothing = SourceDescription("pi", "pi", 1.0, HOST.channels)
     assert better_known(("pi",), "", [nothing], now(Supplies())) is None
     assert "'pi' is not a source that measures power" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sources", "wanted"),
+    [
+        ([power("vm-host", Scope.PACKAGE, kind="lhm")], ("vm-host",)),
+        ([power("vm-host", Scope.PACKAGE, kind="lhm"), HOST], ("vm-host",)),
+        ([RAIL_CHIP], ("hwmon",)),  # its owner says what hangs on it
+        ([SourceDescription("meter", "um24c", 0.5, ())], ("meter",)),  # not read yet
+        ([power("vm-host", Scope.PACKAGE, kind="lhm"), METER], ()),  # by rule: the meter
+        ([GPU], ()),
+        ([power("battery", Scope.RAIL, kind="power_supply")], ()),
+        ([HOST], ()),
+        ([], ()),
+    ],
+)
+def test_the_only_source_of_another_node_stands_for_it(
+    sources: list[SourceDescription], wanted: tuple[str, ...]
+) -> None:
+    assert wanted_of_other(sources) == wanted
+    chosen = choose_supplies(wanted_of_other(sources), "", sources)
+    assert (chosen.primary.sources if chosen.primary else chosen.waiting) in (wanted, ("meter",))

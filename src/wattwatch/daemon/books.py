@@ -7,7 +7,7 @@ from typing import Final
 from wattwatch.clock import Clock
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.past import covered_until, waiting_past
-from wattwatch.daemon.primary import Supplies, better_known, choose_supplies
+from wattwatch.daemon.primary import Supplies, better_known, choose_supplies, wanted_of_other
 from wattwatch.reading import Instant
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.sampling.account import Account
@@ -82,7 +82,7 @@ class Books:
         for node in {*plan.others(), *accounts.others}:
             if node in accounts.others:
                 descriptions = plan.of_node(node)
-                self._reconfigure(accounts.others[node], descriptions, choose_supplies((), "", descriptions))
+                self._reconfigure(accounts.others[node], descriptions, _of_other(descriptions))
             else:
                 accounts.others[node] = self._begun_other(node)
         self._reconfigure(accounts.own, plan.of_node(OWN), plan.supplies)
@@ -118,7 +118,8 @@ class Books:
         settings = self._plan.settings
         self._choose_again(self.accounts.own, settings.primary, settings.fallback)
         for account in self.accounts.others.values():
-            self._choose_again(account, (), "")
+            descriptions = [status.description for status in account.sources()]
+            self._choose_again(account, wanted_of_other(descriptions), "")
         if self._intervals() != self._told_intervals:
             self._on_change(self.facts(None))
 
@@ -158,7 +159,7 @@ class Books:
     def _begun_other(self, node: str) -> Account:
         """The account of another node, with what was counted of it in this boot."""
         descriptions = self._plan.of_node(node)
-        return self._begun(node, descriptions, choose_supplies((), "", descriptions))
+        return self._begun(node, descriptions, _of_other(descriptions))
 
     def _begun(self, node: str, descriptions: Sequence[SourceDescription], supplies: Supplies) -> Account:
         return Account(
@@ -200,3 +201,7 @@ class Books:
         self._reconfigure(account, descriptions, supplies)
         if account is self.accounts.own:
             self._on_change(self.facts(None))
+
+
+def _of_other(descriptions: Sequence[SourceDescription]) -> Supplies:
+    return choose_supplies(wanted_of_other(descriptions), "", descriptions)

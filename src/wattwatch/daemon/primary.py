@@ -62,6 +62,16 @@ def choose_supplies(primary: Sequence[str], fallback: str, sources: Sequence[Sou
     return Supplies(chosen, _fallback(fallback, chosen, sources), waiting)
 
 
+def wanted_of_other(sources: Sequence[SourceDescription]) -> tuple[str, ...]:
+    """What stands for another node, as `primary` would name it; empty: by rule.
+
+    That node has no configuration here. Where only one source measures its power, its owner has said so by
+    naming the node: it may then be of a part, such as the processor of a host, as its scope tells.
+    """
+    may = [s.name for s in sources if s.type not in _NEVER_BY_RULE and (_energy(s) or not s.channels)]
+    return tuple(may) if len(may) == 1 else ()
+
+
 def better_known(
     primary: Sequence[str], fallback: str, sources: Sequence[SourceDescription], now: Account
 ) -> Supplies | None:
