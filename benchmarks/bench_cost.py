@@ -62,7 +62,11 @@ def main() -> None:
     with contextlib.ExitStack() as undo:
         directory = Path(undo.enter_context(tempfile.TemporaryDirectory()))
         root = cost_tree.build(directory / "sys")
-        figures: dict[str, Figures] = {"this machine": {"load of the last minute": os.getloadavg()[0]}}
+        machine = {
+            "load of the last minute": os.getloadavg()[0],
+            "a loop of 10,000 steps, us": cost_rates.loop_microseconds(),
+        }
+        figures: dict[str, Figures] = {"this machine": machine}
         if not options.no_rates:
             figures["rates, one thread"] = cost_rates.rates(root)
         undo.enter_context(_moving(cost_tree.energy_files(root)))
