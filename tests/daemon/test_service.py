@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,12 +17,12 @@ from support.power import POWER_CHANNEL
 from wattwatch.config.settings import Settings
 from wattwatch.daemon.notify import Notifier
 from wattwatch.daemon.reload import ConfigWatch
-from wattwatch.daemon.service import Service, status_line
+from wattwatch.daemon.service import Service, status_line, with_simulated_meter
 from wattwatch.errors import ConfigError
 from wattwatch.reading import Reading
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceHealth, SourceStatus
 from wattwatch.signals import Bell
-from wattwatch.sources.base import SourceDescription
+from wattwatch.sources.base import RelaySpec, SourceDescription
 from wattwatch.web.http import Route, json_response
 from wattwatch.web.server import WebServer
 
@@ -190,3 +191,9 @@ def test_the_status_line_names_the_power_of_the_primary() -> None:
     absent = SourceStatus(SourceDescription("rapl", "rapl", 1.0, ()), SourceHealth(state="unsupported"))
     assert "1 of 1 sources up" in status_line(replace(shown, sources=(*shown.sources, absent)), 2)
     assert status_line(replace(shown, readings={}), 0) == "meter no reading · 1 of 1 sources up · 0 runs"
+
+
+def test_a_simulated_meter_beside_one_of_its_name_is_refused_before_it_is_served() -> None:
+    relay = RelaySpec(name="meter", url="http://pi-2:9816", source="meter-of-pi-1", simulated=True)
+    with ExitStack() as undo, pytest.raises(ConfigError, match="--simulate: a meter is configured"):
+        with_simulated_meter(Settings("pi-1", sources=(relay,)), "constant", FakeClock(), undo)

@@ -216,7 +216,7 @@ def _adding(settings: Settings, meter: UmSpec) -> Settings:
 
 
 def _refuse_meters(settings: Settings) -> None:
-    if any(isinstance(spec, UmSpec) for spec in settings.sources):
+    if any(isinstance(spec, UmSpec) or spec.name == UmSpec().name for spec in settings.sources):
         raise ConfigError("--simulate: a meter is configured: take it out, or run without --simulate")
 
 
