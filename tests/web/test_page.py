@@ -208,3 +208,15 @@ def test_nothing_that_is_shown_can_become_a_tag() -> None:
         ),
     )
     assert evil in shown(node)  # as text; shown() fails on another script tag
+
+
+def test_a_gap_limit_that_a_reload_brings_is_drawn_by() -> None:
+    node, limit_seconds = FakeNode(), [3.0]
+    for seconds in (-30.0, -25.0, -20.0):
+        node.history.put(Reading(METER[0], 5.0, NOW.plus(seconds)))
+    view = node.view(gap_seconds=lambda: limit_seconds[0])
+    before = page(view).body
+    limit_seconds[0] = 60.0
+    assert page(view).body != before
+    limit_seconds[0] = 3.0
+    assert page(view).body == before

@@ -226,7 +226,6 @@ class Node:
         return open_run_service(self._places.ledger, store, self._clock, facts)
 
     def _open_web(self, committer: Committer, store: LocalStore, runs: RunService) -> WebServer:
-        gap_seconds = self._settings.sampling.gap_seconds
         view = NodeView(
             committer.commit,
             store,
@@ -234,7 +233,7 @@ class Node:
             runs.samples,
             this_machine(),
             known_run=runs.known,
-            gap_seconds=gap_seconds,
+            gap_seconds=lambda: self._settings.sampling.gap_seconds,  # a reload may bring another
         )
         return WebServer(
             [*read_routes(view), *run_routes(runs)],

@@ -74,7 +74,7 @@ def _parts(node: NodeView, snapshot: Snapshot) -> Iterator[str]:
     as_of = f'<time class="quiet" datetime="{at}">{at[:19].replace("T", " ")} UTC</time>'
     yield f'<header id="top" data-part><h1>{escape(snapshot.node)}</h1>{as_of}</header><main>'
     yield _part("div", "warnings", "".join(_warnings(snapshot, node.store_health())))
-    yield _part("section", "power", power_section(node.history, snapshot, node.gap_seconds))
+    yield _part("section", "power", power_section(node.history, snapshot, node.gap_seconds()))
     yield _part("section", "runs", runs_section(node.run_samples(), node.known_run, snapshot))
     yield _part("section", "sources", sources_section(snapshot))
     yield "</main>"

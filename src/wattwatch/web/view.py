@@ -44,4 +44,4 @@ class NodeView:
     now: Callable[[], Instant] = field(default=SystemClock().now)
     series_limit: int = SERIES_LIMIT
     known_run: KnownRun = field(default=lambda _: None)
-    gap_seconds: float = 3.0  # a longer step between readings is drawn as a gap
+    gap_seconds: Callable[[], float] = lambda: 3.0  # a longer step between readings is drawn as a gap
