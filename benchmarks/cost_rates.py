@@ -56,7 +56,7 @@ def per_second(work: Callable[[], object]) -> float:
 
 
 def loop_microseconds() -> float:
-    """A loop of 10,000 steps: how fast this machine is just now. On a shared one, runs differ by two times."""
+    """A loop of 10,000 steps: how fast this machine is just now; a shared one varies by two times."""
     return 1e6 / per_second(lambda: sum(number * number for number in range(10_000)))
 
 
