@@ -1,5 +1,6 @@
 """The node daemon as an assembly: sources, account, store, runs, web, in the order of the flow."""
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
@@ -43,6 +44,8 @@ from wattwatch.web.server import WebServer
 from wattwatch.web.v1 import read_routes
 from wattwatch.web.view import NodeView
 
+logger = logging.getLogger("wattwatch.daemon")
+
 STORE_NAME: Final = "wattwatch.db"
 LEDGER_NAME: Final = "ledger.db"
 _DISCOVERED: Final[tuple[SourceSpec, ...]] = (
@@ -75,10 +78,22 @@ class Places:
 
 def all_specs(settings: Settings) -> tuple[SourceSpec, ...]:
     """The configured sources, what discovery adds, and this process itself."""
+    if not settings.discover:
+        return (*settings.sources, SelfSpec())
     # By class: rapl and powercap are two words for one thing, which would else be read twice.
-    taken = {word for spec in settings.sources for word in (type(spec), spec.name)}
-    found = tuple(spec for spec in _DISCOVERED if taken.isdisjoint((type(spec), spec.name)))
-    return (*settings.sources, *(found if settings.discover else ()), SelfSpec())
+    types = {type(spec) for spec in settings.sources}
+    looked_for = [spec for spec in _DISCOVERED if type(spec) not in types]
+    names = {spec.name: spec for spec in settings.sources}
+    for spec in looked_for:
+        if namesake := names.get(spec.name):
+            logger.warning(
+                "source %r (%s) has the name of what would be found (%s) and is now left out: "
+                "give yours another name",
+                namesake.name,
+                namesake.type,
+                spec.type,
+            )
+    return (*settings.sources, *(spec for spec in looked_for if spec.name not in names), SelfSpec())
 
 
 class Node:
