@@ -102,7 +102,9 @@ RELAY = {
     ],
     "next": "WyJ0aGVyZSJd",
     "more": False,
+    "node": "pi-2",
     "boot_id": "there",
+    "unix_minus_boot_seconds": 1_700_000_000.0,
     "received_boot_seconds": 6000.0,
     "sent_boot_seconds": 6000.0,
 }

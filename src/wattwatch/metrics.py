@@ -175,6 +175,9 @@ STORE_DEGRADED = MetricSpec(
 CLOCK_SYNCHRONISED = MetricSpec(
     "wattwatch_clock_synchronised", "gauge", "1 while the wall clock is synchronised."
 )
+CLOCK_OFFSET = MetricSpec(
+    "wattwatch_clock_offset_seconds", "gauge", "How far the UTC of another node is ahead of ours.", ("peer",)
+)
 TICK_LATENESS = MetricSpec(
     "wattwatch_tick_lateness_seconds",
     "histogram",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,7 +48,10 @@ class Reader:
 
     def view(self) -> NodeView:
         return NodeView(
-            lambda: snapshot(sources=(status(POWER.source, "um24c", (POWER,), self.health),)),
+            lambda: replace(
+                snapshot(sources=(status(POWER.source, "um24c", (POWER,), self.health),)),
+                wall=self.clock.wall(),
+            ),
             self.store,
             lambda: StoreHealth(0, None),
             now=self.clock.now,
@@ -238,10 +241,21 @@ def test_the_offset_is_never_further_off_than_its_doubt(
     assert measured.here(1e4 + measured.seconds, "b").boot_seconds == pytest.approx(1e4, abs=1e-5)
 
 
+def test_the_offset_of_the_two_wall_clocks_is_told(pair: Pair) -> None:
+    pair.advance(1.0)
+    pair.reader.add(1.0)
+    pair.source.read()
+    there, here = (clock.wall().unix_minus_boot_seconds for clock in (pair.reader.clock, pair.here))
+    description = pair.source.description
+    assert description.peer == "pi-1"
+    assert description.clock_offset_seconds == pytest.approx(there + AHEAD_SECONDS - here)
+
+
 def test_counter_limits_are_carried_over() -> None:
     document = {
         "channels": [{"zone": "package-0", "quantity": "energy_joules", "kind": "counter", "scope": "package",
                       "quality": "sensor"}],
+        "node": "pi-2",
         "counter_limits": [{"zone": "package-0", "quantity": "energy_joules", "kind": "counter",
                             "scope": "package", "quality": "sensor", "range_joules": 262143.3,
                             "max_watts": None}],
@@ -262,6 +276,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "detail": "x", "interval_seconds": 0.5, "state": "up", "last_error": "", "channels": [ROW],
         "counter_limits": [], "layouts": [{"identity": None, "channels": [ROW]}], "next": "n",
         "rows": [{"boot_id": "there", "boot_seconds": 5000.0, "layout": 0, "values": [5.0]}],
+        "node": "pi-2", "unix_minus_boot_seconds": 1.0,
         "boot_id": "there", "received_boot_seconds": 5001.0, "sent_boot_seconds": 5001.0,
     } | changes  # fmt: skip
 

@@ -185,6 +185,7 @@ class Node:
             source.description.name: source.description for source in come
         }
         plan = Plan(settings, specs, [known[spec.name] for spec in specs])
+        self._check_open_runs(parts.books.primary, plan.supplies.primary)
         # Nothing is refused from here on.
         said = _what_changes(changes, parts.books.primary, plan.supplies.primary)
         again = same_relays(self._specs, changes.come)
@@ -195,6 +196,15 @@ class Node:
         parts.store.set_limits(_limits(settings))
         parts.sampler.add(come)
         return said
+
+    def _check_open_runs(self, before: Primary | None, after: Primary | None) -> None:
+        """An open run is read anew from another primary: its counters may fall if the labels are one."""
+        alike = before is not None and after is not None and before.labels == after.labels
+        if alike and before != after and (runs := self.open_runs):
+            raise ConfigError(
+                f"primary: {_channel(after)} instead of {_channel(before)}, while {runs} runs are measured "
+                "under the same scope and quality: end them first, then read the configuration again"
+            )
 
     def _assemble(self, undo: ExitStack) -> None:
         """Open from the bottom up; `undo` closes from the top down."""
@@ -290,13 +300,17 @@ def _limits(settings: Settings) -> StoreLimits:
     return StoreLimits(store.retention_seconds, store.max_bytes, store.sync_seconds)
 
 
+def _channel(primary: Primary | None) -> str:
+    return "none" if primary is None else primary.channel_id
+
+
 def _what_changes(changes: SourceChanges, before: Primary | None, after: Primary | None) -> str:
     """For people: which sources end and begin, and what stands for the node from now on."""
     come = ", ".join(spec.name for spec in changes.come) or "none"
     said = f"sources ended: {', '.join(changes.gone) or 'none'}; begun: {come}"
     if before == after:
         return said
-    old, new = (primary.channel_id if primary else "none" for primary in (before, after))
+    old, new = _channel(before), _channel(after)
     return f"{said}; primary: {new}, was {old}: runs that are open are read off the new one"
 
 

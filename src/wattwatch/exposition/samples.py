@@ -62,6 +62,16 @@ def node_samples(snapshot: Snapshot, store: StoreHealth, machine: Machine) -> It
         yield from (sample._replace(node=other.node) for sample in _measured_samples(other))
     yield from _store_samples(store, snapshot)
     yield Sample(metrics.CLOCK_SYNCHRONISED, (), float(snapshot.wall.synchronised))
+    yield from _clock_offsets(snapshot)
+
+
+def _clock_offsets(snapshot: Snapshot) -> Iterator[Sample]:
+    """One a peer, however many of its sources are relayed."""
+    described = (status.description for part in snapshot.everywhere() for status in part.sources)
+    offsets = {each.peer: each.clock_offset_seconds for each in described if each.peer}
+    for peer, seconds in offsets.items():
+        if seconds is not None:
+            yield Sample(metrics.CLOCK_OFFSET, (peer,), seconds)
 
 
 def _measured_samples(snapshot: Snapshot) -> Iterator[Sample]:

@@ -31,6 +31,8 @@ class SourceDescription:
     channels: tuple[Channel, ...]
     detail: str = ""  # for people: address, path, model
     counter_limits: tuple[tuple[Channel, CounterLimits], ...] = ()
+    peer: str = ""  # the node whose daemon reads it, where that is another
+    clock_offset_seconds: float | None = None  # how far that node's UTC is ahead of ours
 
 
 class Source(Protocol):

@@ -135,12 +135,15 @@ class RelaySource:
             there = (number(document["received_boot_seconds"]), number(document["sent_boot_seconds"]))
             if there[1] < there[0]:
                 raise ValueError("it was sent before it was asked for")
+            utc_seconds = number(document["unix_minus_boot_seconds"])
             description = _description(self._spec, document)
         if boot_id != self._remote_boot_id:  # another boot, another clock
             self._remote_boot_id, self._cursor = boot_id, ""
             self._offset = ClockOffset()
         self._offset.add(exchange.sent_at, exchange.received_at, *there)
-        self._description = description
+        here_seconds = self._clock.wall().unix_minus_boot_seconds
+        ahead_seconds = round(self._offset.seconds + utc_seconds - here_seconds, 6)
+        self._description = replace(description, clock_offset_seconds=ahead_seconds)
         return document
 
     def _batches(self, document: dict[str, Any]) -> list[Batch]:
@@ -225,6 +228,7 @@ def _description(spec: RelaySpec, document: dict[str, Any]) -> SourceDescription
         fields.channels(spec, document["channels"]),
         _detail(spec, said(document["detail"])),
         counters,
+        peer=fields.text(document["node"]),
     )
 
 

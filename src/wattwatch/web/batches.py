@@ -53,6 +53,7 @@ def batches_document(node: NodeView, query: Mapping[str, str]) -> dict[str, Any]
         "next": following,
         "more": len(found) > limit,
         "boot_id": received.boot_id,
+        "unix_minus_boot_seconds": snapshot.wall.unix_minus_boot_seconds,
         "received_boot_seconds": received.boot_seconds,
         "sent_boot_seconds": node.now().boot_seconds,
     }
