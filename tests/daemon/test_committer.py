@@ -1,5 +1,6 @@
 """What was read is counted, then durable, then visible; in this order, from any thread."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 
@@ -187,4 +188,4 @@ def test_what_is_to_be_done_besides_is_done_about_once_a_second(made: Made) -> N
         made.committer.commit()
     made.committer.stop()
     assert len(done) in (2, 3)
-    assert all(later - earlier >= 0.9 for earlier, later in zip(done, done[1:], strict=False))
+    assert all(later - earlier >= 0.9 for earlier, later in itertools.pairwise(done))
