@@ -145,7 +145,7 @@ def test_a_source_that_blocks_holds_up_neither_others_nor_the_end() -> None:
     sampler = Sampler([quick, stuck, deaf], clock, deliver)
     sampler.start()
     assert enough.wait(20)
-    sampler.stop(patience_seconds=0.05)
+    sampler.stop(patience_seconds=0.5)
     assert stuck.closes
     assert deaf.closes
     reads = quick.reads
