@@ -1,11 +1,12 @@
 """The load `host` of a simulated meter: this machine's CPU use, shown as the power of a small board."""
 
+import os
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
-import psutil
-
+from wattwatch.sources import proc
 from wattwatch.sources.um.simulator_profiles import (
     BUSY_WATTS,
     COOL_CELSIUS,
@@ -21,10 +22,10 @@ _WARMING_SECONDS: Final = 60.0
 
 def cpu_seconds() -> tuple[float, float]:
     """Busy and total CPU seconds of this machine since its boot."""
-    times = psutil.cpu_times()
+    times = proc.cpu_seconds(Path("/proc/stat").read_bytes(), os.sysconf("SC_CLK_TCK"))
     # Guest time is contained in user and nice; waiting for a disk is idle.
-    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-    return total - times.idle - getattr(times, "iowait", 0.0), total
+    total = sum(seconds for mode, seconds in times.items() if not mode.startswith("guest"))
+    return total - times["idle"] - times.get("iowait", 0.0), total
 
 
 class HostProfile:

@@ -1,4 +1,4 @@
-"""Serving a simulated meter in real time. Light to import: `host` loads alone pull in psutil.
+"""Serving a simulated meter in real time.
 
 server = make_simulator(SimulatorSettings(profile="host"), SystemClock())
 url = server.start()    # for a UmSpec(url=url, simulated=True)
@@ -23,6 +23,7 @@ from wattwatch.sources.um.protocol import MODELS
 from wattwatch.sources.um.simulator import MeterSettings, SimulatedMeter, TruthRow
 from wattwatch.sources.um.simulator_endpoints import Endpoint, PtyEndpoint, TcpEndpoint
 from wattwatch.sources.um.simulator_faults import FaultPlan, parse_fault
+from wattwatch.sources.um.simulator_host import HostProfile
 from wattwatch.sources.um.simulator_profiles import Profile, constant, from_csv, inference, training
 
 TRUTH_COLUMNS: Final = "boot_seconds,displayed_watts,displayed_joules,true_watts,true_joules"
@@ -193,8 +194,6 @@ def make_profile(settings: SimulatorSettings) -> Profile:
         case "inference":
             return inference(settings.seed)
         case "host":
-            from wattwatch.sources.um.simulator_host import HostProfile  # noqa: PLC0415 - psutil only here
-
             return HostProfile()
         case name if Path(name).suffix or Path(name).exists():
             return from_csv(Path(name))
