@@ -184,8 +184,8 @@ def test_a_taken_run_id_is_125_and_runs_nothing(node: LiveNode) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
 def test_signals_reach_the_command(node: LiveNode, number: signal.Signals) -> None:
     script = (
-        "import signal, sys, time\n"
-        f"signal.signal({int(number)}, lambda *_: (print('caught', flush=True), sys.exit(7)))\n"
+        "import os, signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *_: (os.write(1, b'caught\\n'), sys.exit(7)))\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)"
     )

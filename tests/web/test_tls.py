@@ -305,7 +305,9 @@ def test_stopping_ends_idle_connections_and_handshakes(pki: Pki) -> None:
         with contextlib.suppress(OSError):
             assert idle.recv(1) == b""
         assert time.monotonic() - begun < 30
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("wattwatch-web")]
+    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("wattwatch-web")]:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def test_nothing_of_an_answer_goes_out_in_plain_text_when_stopped(pki: Pki) -> None:

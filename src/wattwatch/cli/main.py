@@ -3,7 +3,7 @@
 import importlib
 import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -77,8 +77,18 @@ def run() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(_INTERRUPTED)
     except BrokenPipeError:  # `wattwatch readings | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         sys.exit(1)
+    finally:
+        _let_go_of(sys.stdout)
+        _let_go_of(sys.stderr)
+
+
+def _let_go_of(stream: TextIO) -> None:
+    """Write out what is left; where nobody reads it any more, Python's own try at exit would be status 120."""
+    try:
+        stream.flush()
+    except OSError:  # a pipe or terminal that is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(line: str) -> None:
