@@ -84,7 +84,7 @@ def run() -> None:
 
 
 def _let_go_of(stream: TextIO) -> None:
-    """Write out what is left; where nobody reads it any more, Python's own try at exit would be status 120."""
+    """Write out what is left; where nobody reads it, Python's own try at exit would be status 120."""
     try:
         stream.flush()
     except OSError:  # a pipe or terminal that is gone
