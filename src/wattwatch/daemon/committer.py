@@ -14,6 +14,7 @@ from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import Commit
 
 COMMIT_SECONDS: Final = 1.0
+_COMMITS_PER_LOOK: Final = 5  # for the line of the service manager
 _PATIENCE_SECONDS: Final = 5.0
 
 
@@ -75,7 +76,7 @@ class Committer:
 
     @property
     def last_snapshot(self) -> Snapshot:
-        """What was committed last; costs nothing."""
+        """What somebody asked for last, at most some seconds old; costs nothing."""
         return self._snapshot
 
     def also(self, work: Change) -> None:
@@ -114,7 +115,7 @@ class Committer:
                     lambda: self._asked > self._done or self._stopping, self._wait_seconds()
                 )
                 asked = self._asked
-            self.commit_now()
+            self.commit_now(shown=asked > self._done or self._commits % _COMMITS_PER_LOOK == 0)
             with self._condition:
                 self._done = asked
                 self._condition.notify_all()
@@ -135,15 +136,19 @@ class Committer:
             for work in self._also:
                 work()
 
-    def commit_now(self) -> Snapshot:
-        """Count what was delivered, append it to the store, then show it. Only the committing thread."""
+    def commit_now(self, *, shown: bool = True) -> Snapshot:
+        """Count what was delivered, append it to the store, then show it. Only the committing thread.
+
+        Not `shown`, the snapshot stays that of a commit before: making one that nobody asked for costs.
+        """
         while (change := self._commit_delivered()) is not None:
             change()
         self._look_again()
         now = self._clock.now()
         if changes := self._accounts.take_changes():
             self._store.append(Commit(now, self._clock.wall(), counters=changes))
-        self._snapshot = self._make_snapshot(now)
+        if shown:
+            self._snapshot = self._make_snapshot(now)
         self._commits += 1
         return self._snapshot
 

@@ -136,7 +136,7 @@ class Node:
 
     @property
     def last_snapshot(self) -> Snapshot:
-        """What was committed last."""
+        """What was committed last, or some seconds before."""
         return self._parts.committer.last_snapshot
 
     @property
