@@ -293,6 +293,7 @@ def test_files_are_looked_at_every_few_seconds_only(pki: Pki, monkeypatch: pytes
 
 
 def test_stopping_ends_idle_connections_and_handshakes(pki: Pki) -> None:
+    others = set(threading.enumerate())
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(serving(ROUTES, web_config=pki.web_yml()))
         idle = stack.enter_context(connected_tls(server, pki.trusting()))
@@ -305,7 +306,7 @@ def test_stopping_ends_idle_connections_and_handshakes(pki: Pki) -> None:
         with contextlib.suppress(OSError):
             assert idle.recv(1) == b""
         assert time.monotonic() - begun < 30
-    for thread in [thread for thread in threading.enumerate() if thread.name.startswith("wattwatch-web")]:
+    for thread in set(threading.enumerate()) - others:
         thread.join(20)
         assert not thread.is_alive()
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from wattwatch.clock import Clock
 from wattwatch.errors import MissingExtra
+from wattwatch.sources.um.protocol import FRAME_BYTES
 from wattwatch.sources.um.serial_errors import (
     closed,
     explain_lost,
@@ -73,7 +74,7 @@ class SerialTransport:
         written_at = self._clock.now()
         if not reply_bytes:
             return Reply(b"", written_at, written_at)
-        data = self._some(reply_bytes, deadline_at)
+        data = self._some(min(reply_bytes, self._bytes.first_bytes), deadline_at)
         first_byte_at = self._clock.now()
         if not data:
             raise no_answer(self._url)
@@ -102,6 +103,8 @@ class SerialTransport:
 class _Bytes(Protocol):
     """How bytes get in and out of an open port; OSError if the other end is gone."""
 
+    first_bytes: int  # to ask for, to be told of the first one as soon as it comes
+
     def waiting(self) -> int: ...
 
     def drop_stale(self) -> None: ...
@@ -112,7 +115,9 @@ class _Bytes(Protocol):
 
 
 class _PortBytes:
-    """By pyserial, for its URLs; the seconds of `read` are those of the port's own timeout."""
+    """By pyserial, for its URLs; `read` waits for all it is asked for, as long as the port's own timeout."""
+
+    first_bytes = 1
 
     def __init__(self, port: serial.Serial) -> None:
         self._port = port
@@ -131,11 +136,13 @@ class _PortBytes:
 
     def read(self, most: int, seconds: float) -> bytes:
         del seconds
-        return self._port.read(min(most, max(1, self._port.in_waiting)))
+        return self._port.read(most)
 
 
 class _TerminalBytes:
     """By the descriptor of a terminal that pyserial has set up: a third of the CPU time of its own calls."""
+
+    first_bytes = FRAME_BYTES
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
