@@ -14,14 +14,13 @@ from typing import Final
 
 from wattwatch.reading import Channel, EnergyRecord, Instant, Kind, Reading
 from wattwatch.sampling.combine import MICROSECONDS, Coverage, Stretch, microseconds, share, stretch_of
+from wattwatch.sampling.energy_channels import gap_limit_seconds
 from wattwatch.sampling.integrate import UNKNOWN_LIMITS, difference_joules, trapezoid_joules
 from wattwatch.sources.base import CounterLimits
 from wattwatch.store.base import EnergyHistory, Span
 
 EDGE_JITTER_SECONDS: Final = 0.1
 """A reading's instant is taken for uncertain by this much beyond the interval."""
-
-_GAP_INTERVALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Timing:
     @property
     def limit_seconds(self) -> float:
         """The longest step between two readings of power that is sampled time."""
-        return max(self.gap_seconds, _GAP_INTERVALS * self.interval_seconds)
+        return gap_limit_seconds(self.gap_seconds, self.interval_seconds)
 
     @property
     def edge_seconds(self) -> float:

@@ -7,13 +7,13 @@ from typing import Final
 
 from wattwatch.reading import Channel, Instant, Kind
 from wattwatch.report.series import Gap, Point, Trace, step_powers, summed, trace
+from wattwatch.sampling.energy_channels import gap_limit_seconds
 from wattwatch.sampling.snapshot import Snapshot
 from wattwatch.store.base import EnergyHistory, Span
 
 _WINDOWS_SECONDS: Final = (60.0, 120.0, 300.0, 600.0)
 WINDOW_SECONDS: Final = _WINDOWS_SECONDS[-1]
 _MOST_POINTS: Final = 500
-_INTERVALS_PER_GAP: Final = 3  # as in the account: three intervals of a slow source are no gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def channel_power_points(
 
 def power_curve(history: EnergyHistory, snapshot: Snapshot, gap_seconds: float) -> PowerCurve | None:
     """The curve of the last minutes; None if there is nothing to draw. StoreError."""
-    limit_seconds = gap_limit_seconds(snapshot, gap_seconds)
+    limit_seconds = gap_limit_seconds(gap_seconds, _interval_seconds(snapshot))
     points = primary_power_points(history, snapshot, limit_seconds)
     if not points:
         return None
@@ -69,12 +69,11 @@ def power_curve(history: EnergyHistory, snapshot: Snapshot, gap_seconds: float) 
     return PowerCurve(drawn, window_seconds, _mean_watts(points, limit_seconds))
 
 
-def gap_limit_seconds(snapshot: Snapshot, gap_seconds: float) -> float:
-    """The longest step between two readings of the primary that is no gap."""
+def _interval_seconds(snapshot: Snapshot) -> float:
+    """That of the primary's slowest source; 0 without a primary."""
     names = () if snapshot.primary is None else snapshot.primary.sources
-    all_sources = (status.description for status in snapshot.sources)
-    intervals = [source.interval_seconds for source in all_sources if source.name in names]
-    return max([gap_seconds, *(_INTERVALS_PER_GAP * seconds for seconds in intervals)])
+    described = (status.description for status in snapshot.sources)
+    return max((source.interval_seconds for source in described if source.name in names), default=0.0)
 
 
 def _mean_watts(points: Sequence[Point], limit_seconds: float) -> float | None:

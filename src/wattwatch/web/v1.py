@@ -14,7 +14,7 @@ from wattwatch.exposition.samples import cap_series, node_samples
 from wattwatch.metrics import Sample
 from wattwatch.reading import Channel, Instant
 from wattwatch.sampling.snapshot import Primary, Snapshot, SourceStatus
-from wattwatch.web.batches import batches_document
+from wattwatch.web.batches import batches_document, channel_document
 from wattwatch.web.http import Problem, Request, Response, Route, json_response
 from wattwatch.web.page import fragment, page
 from wattwatch.web.paging import query_limit, query_start_end, readings_page
@@ -117,12 +117,8 @@ def _channel(channel: Channel, snapshot: Snapshot) -> dict[str, Any]:
     reading = snapshot.readings.get(channel.id)
     return {
         "channel": channel.id,
-        "zone": channel.zone,
-        "quantity": channel.quantity,
+        **channel_document(channel),
         "unit": unit(channel),
-        "kind": channel.kind.value,
-        "scope": channel.scope.value,
-        "quality": channel.quality.value,
         "value": reading.value if reading and math.isfinite(reading.value) else None,
         "at": _rfc3339(reading.at if reading else None, snapshot),
     }
