@@ -76,8 +76,9 @@ def test_places_that_are_only_held_are_taken_from_the_oldest(slow: Slow, sent: b
 
 
 def test_the_oldest_goes_first(slow: Slow) -> None:
-    with serving(routes(slow), limits=IMPATIENT) as server, many(server, request_bytes("GET", "/")) as idle:
-        for connection in idle:
+    with serving(routes(slow), limits=IMPATIENT) as server, many(server, b"") as idle:
+        for connection in idle:  # one after the other: threads that answer at once have no order
+            connection.sendall(request_bytes("GET", "/"))
             assert answer(connection).status == 200
         idle[0].sendall(request_bytes("GET", "/"))  # the first has come again: the second waits for longest
         assert answer(idle[0]).status == 200
