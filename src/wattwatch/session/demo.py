@@ -59,9 +59,9 @@ def run_demo(environment: Mapping[str, str], say: Say, *, once: bool) -> int:
         if shown.exit_status == 0:
             say(f"report: {shown.report}")
         if not once:
-            say(f"look at {shown.url}/ and {shown.url}/metrics (Ctrl-C ends it)")
             stopping = Bell()
-            stopping.rung_by_signals()
+            stopping.rung_by_signals()  # before anybody is told: Ctrl-C may come at once
+            say(f"look at {shown.url}/ and {shown.url}/metrics (Ctrl-C ends it)")
             stopping.wait()
     return shown.exit_status
 
