@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.pages import Outline, outline
-from wattwatch.report.chart import PhaseBand
+from wattwatch.report.chart import NodeCurves, PhaseBand
 from wattwatch.report.html import run_page
 from wattwatch.report.series import Trace, trace
 from wattwatch.session.summary import summary_lines
@@ -72,6 +72,15 @@ def power(*without: tuple[float, float]) -> Trace:
     return trace("Power of pi-1", "W", [(at, 6.0 + at % 2) for at in kept], 3.0)
 
 
+def page_of(
+    document: dict[str, Any],
+    power: Trace | None = None,
+    temperature: Trace | None = None,
+    bands: tuple[PhaseBand, ...] = (),
+) -> str:
+    return run_page(document, (NodeCurves("pi-1", power, temperature, bands),))
+
+
 def cells(page: Outline, head: str) -> list[str]:
     """The values of the row of a table with this head."""
     texts = [(tag, text) for tag, text in page.texts if tag in ("th", "td")]
@@ -84,7 +93,7 @@ def cells(page: Outline, head: str) -> list[str]:
 
 
 def test_what_was_measured_is_one_plain_sentence() -> None:
-    text = outline(run_page(document(), power(), None, BANDS)).text()
+    text = outline(page_of(document(), power(), None, BANDS)).text()
     assert "training used 412.0 J (± 3.0 J) in 1 min 03 s on pi-1: 6.52 W on average." in text
 
 
@@ -102,11 +111,11 @@ def test_what_was_measured_is_one_plain_sentence() -> None:
     ],
 )
 def test_the_sentence_says_what_is_not_as_it_should_be(change: dict[str, Any], said: str) -> None:
-    assert said in outline(run_page(document(**change))).text()
+    assert said in outline(page_of(document(**change))).text()
 
 
 def test_figures_of_the_run_and_its_phases_with_their_doubt() -> None:
-    page = outline(run_page(document(), power(), None, BANDS))
+    page = outline(page_of(document(), power(), None, BANDS))
     for head, value in {
         "energy (gross)": "412.0 J ± 3.0 J",
         "peak power": "7.31 W",
@@ -130,7 +139,7 @@ def test_figures_of_the_run_and_its_phases_with_their_doubt() -> None:
 
 
 def test_unknown_is_said_and_is_never_zero() -> None:
-    page = outline(run_page(document(whole=UNKNOWN)))
+    page = outline(page_of(document(whole=UNKNOWN)))
     assert cells(page, "energy (gross)") == ["unknown"] * 3
     assert not re.search(r"\b0(\.0+)? (J|mJ|W|s|B|°C)|\b0(\.0+)?%", page.text())
     figures = [text for tag, text in page.texts if tag == "td"]
@@ -140,7 +149,7 @@ def test_unknown_is_said_and_is_never_zero() -> None:
 @given(st.sets(st.sampled_from(sorted(UNKNOWN))), st.sampled_from([None, float("nan"), float("inf")]))
 def test_any_figure_may_be_unknown(keys: set[str], value: Any) -> None:
     holes = {key: value if isinstance(FIGURES[key], float | int) else None for key in keys}
-    page = outline(run_page(document(whole=holes), power(), None, BANDS))
+    page = outline(page_of(document(whole=holes), power(), None, BANDS))
     assert not {"nan", "inf"} & set(page.text().split())
     if "energy_joules" in keys:
         assert "energy is unknown" in page.text()
@@ -148,14 +157,14 @@ def test_any_figure_may_be_unknown(keys: set[str], value: Any) -> None:
 
 def test_tables_tell_their_heads_and_drawings_what_they_show() -> None:
     heat = trace("Temperature of cpu-thermal", "°C", [(0.0, 50.0), (1.0, 51.0)], 3.0)
-    page = outline(run_page(document(), power(), heat, BANDS))
+    page = outline(page_of(document(), power(), heat, BANDS))
     assert len(page.all("table")) == len(page.all("caption")) == 3
     assert {head.get("scope") for head in page.all("th")} == {"col", "row", "rowgroup"}
     assert len(page.all("svg")) == len(page.all("title")) - 1 == len(page.all("desc")) == 2
     ids = {attributes.get("id") for _, attributes in page.tags}
     for drawing in page.all("svg"):
         assert set(drawing["aria-labelledby"].split()) <= ids
-    html = run_page(document())
+    html = page_of(document())
     assert 'name="viewport"' in html
     assert "prefers-color-scheme: dark" in html
 
@@ -166,10 +175,10 @@ def path_of(page: Outline) -> str:
 
 
 def test_a_gap_breaks_the_line_and_is_shaded() -> None:
-    whole = outline(run_page(document(), power(), None, BANDS))
+    whole = outline(page_of(document(), power(), None, BANDS))
     assert (path_of(whole).count("M"), whole.all("rect", "gap")) == (1, [])
     assert "the line is broken" not in whole.text()
-    broken = outline(run_page(document(), power((20.0, 30.0), (40.0, 42.0)), None, BANDS))
+    broken = outline(page_of(document(), power((20.0, 30.0), (40.0, 42.0)), None, BANDS))
     assert path_of(broken).count("M") == 2  # 2 s without a reading are no gap
     (gap,) = broken.all("rect", "gap")
     assert float(gap["x"]) == pytest.approx(1000 * 25 / 73, abs=0.1)
@@ -181,12 +190,12 @@ def test_a_gap_breaks_the_line_and_is_shaded() -> None:
 
 def test_a_lone_reading_between_gaps_is_a_dot() -> None:
     lone = trace("Power", "W", [(0.0, 5.0), (10.0, 5.0), (20.0, 5.0)], 3.0)
-    assert path_of(outline(run_page(document(), lone))).count("h0") == 3
+    assert path_of(outline(page_of(document(), lone))).count("h0") == 3
 
 
 def test_phases_are_bands_with_their_names() -> None:
     again = (*BANDS, PhaseBand("load", 50.0, 60.0))
-    page = outline(run_page(document(), power(), None, again))
+    page = outline(page_of(document(), power(), None, again))
     bands = page.all("rect", "band")
     assert [band["class"] for band in bands] == ["band p0", "band p1", "band p0"]
     assert float(bands[1]["x"]) == pytest.approx(1000 * 15 / 73, abs=0.1)
@@ -194,26 +203,26 @@ def test_phases_are_bands_with_their_names() -> None:
 
 
 def test_without_readings_it_says_so() -> None:
-    page = outline(run_page(document()))
+    page = outline(page_of(document()))
     assert page.all("svg") == []
     assert "No power curve" in page.text()
-    assert outline(run_page(document(), trace("Power", "W", [], 3.0))).all("svg") == []
+    assert outline(page_of(document(), trace("Power", "W", [], 3.0))).all("svg") == []
 
 
 def test_what_is_simulated_is_said_loudly() -> None:
-    assert "SIMULATED" not in run_page(document(), power())
-    page = outline(run_page(document(whole={"quality": "simulated"}), power()))
+    assert "SIMULATED" not in page_of(document(), power())
+    page = outline(page_of(document(whole={"quality": "simulated"}), power()))
     said = [text for _, text in page.texts if "SIMULATED" in text]
     assert len(said) == 4  # title, banner, drawing, how it was measured
     assert page.all("p", "simulated")
 
 
 def test_warnings_and_what_is_not_final_are_told() -> None:
-    page = outline(run_page(document(warnings=["too short for this meter"], completeness="provisional")))
+    page = outline(page_of(document(warnings=["too short for this meter"], completeness="provisional")))
     assert "Warning: too short for this meter" in page.text()
     assert "figures may change" in cells(page, "result")[0]
     assert "Not final: provisional: the run goes on" in page.text()
-    assert "Not final" not in outline(run_page(document())).text()
+    assert "Not final" not in outline(page_of(document())).text()
 
 
 def test_who_counted_what_is_told_where_a_fallback_stood_in() -> None:
@@ -222,7 +231,7 @@ def test_who_counted_what_is_told_where_a_fallback_stood_in() -> None:
         {"source": "rapl", "scope": "package", "quality": "sensor", "energy_joules": 41.0, "seconds": 9.0},
     ]
     said = "meter 412.0 J in 1 min 03 s (metered, board); rapl 41.0 J in 9.00 s (sensor, package)"
-    assert cells(outline(run_page(document(whole={"parts": parts}))), "parts") == [said]
+    assert cells(outline(page_of(document(whole={"parts": parts}))), "parts") == [said]
     lines = summary_lines(document(whole={"parts": parts}))
     assert any(line.split(maxsplit=1) == ["parts", said] for line in lines)
     assert not any("parts" in line for line in summary_lines(document()))
@@ -236,18 +245,18 @@ def test_nothing_from_outside_can_become_a_tag() -> None:
     hostile = document(**dict.fromkeys(names, EVIL), whole=whole, warnings=[EVIL])
     hostile["phases"][0]["phase"] = EVIL
     curve = trace(EVIL, EVIL, [(0.0, 1.0), (1.0, 2.0)], 3.0)
-    page = outline(run_page(hostile, curve, curve, (PhaseBand(EVIL, 0.0, 63.2),)))
+    page = outline(page_of(hostile, curve, curve, (PhaseBand(EVIL, 0.0, 63.2),)))
     assert page.text().count("alert('1')") > 20
 
 
 def test_a_long_run_is_a_small_page() -> None:
     day = trace("Power", "W", ((index / 2, 5.0 + index % 3) for index in range(172_800)), 3.0)
-    html = run_page(document(duration_seconds=86_400.0), day)
+    html = page_of(document(duration_seconds=86_400.0), day)
     assert len(html.encode()) < 60_000
 
 
 def test_edges_of_the_run_are_marked_and_a_running_one_has_no_end() -> None:
-    ended = outline(run_page(document(), power()))
+    ended = outline(page_of(document(), power()))
     assert [edge["d"] for edge in ended.all("path", "edge")] == ["M68.5 0V300", "M934.2 0V300"]
-    running = outline(run_page(document(state="running", ended_at=None), power()))
+    running = outline(page_of(document(state="running", ended_at=None), power()))
     assert [edge["d"] for edge in running.all("path", "edge")] == ["M68.5 0V300"]

@@ -17,7 +17,7 @@ from wattwatch.runs.service import open_run_service
 from wattwatch.sampling.snapshot import Primary
 
 KEYS = [
-    "run_id", "name", "experiment", "phase", "command", "exit_status", "state", "started_at", "ended_at",
+    "run_id", "name", "experiment", "labels", "phase", "command", "exit_status", "state", "started_at", "ended_at",
     "duration_seconds", "completeness", "nodes", "phases", "warnings",
 ]  # fmt: skip
 NODE_KEYS = [

@@ -12,7 +12,7 @@ import pytest
 
 from support.live import LiveNode
 from wattwatch.client import Client
-from wattwatch.session.tag_run import wait_for_sources
+from wattwatch.session.measure import wait_for_sources
 
 WATTWATCH = [sys.executable, "-c", "from wattwatch.cli.main import run; run()"]
 
@@ -243,7 +243,7 @@ def test_a_daemon_that_is_gone_costs_only_the_energy(node: LiveNode, monkeypatch
     # The daemon's patience is ours as well; here both are cut short, not waited for.
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     program = (
-        "import wattwatch.session.tag_run as t, wattwatch.session.hold as h\n"
+        "import wattwatch.session.measure as t, wattwatch.session.hold as h\n"
         "t.RECONNECT_SECONDS = h.RECONNECT_SECONDS = 0.5\n"
         "from wattwatch.cli.main import run; run()"
     )

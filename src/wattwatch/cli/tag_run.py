@@ -10,6 +10,7 @@ import click
 from wattwatch.cli.table import socket_option
 from wattwatch.clock import SystemClock
 from wattwatch.session.inprocess import open_local_node
+from wattwatch.session.measure import WantedRun
 from wattwatch.session.tag_run import OWN_FAILURE, TagRun, tag_run
 
 
@@ -48,7 +49,7 @@ def _labels(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--json", "json_file", default="", metavar="FILE", help="Write the result; - is stdout.")
 @socket_option
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
-def command(command: tuple[str, ...], socket_path: Path | None, **options: Any) -> None:
+def command(command: tuple[str, ...], socket_path: Path | None, json_file: str, **options: Any) -> None:
     """Measure the energy of a command.
 
     The summary is written to stderr. The exit status is the command's; 125 if wattwatch itself fails,
@@ -57,5 +58,6 @@ def command(command: tuple[str, ...], socket_path: Path | None, **options: Any) 
     Example: wattwatch tag-run --name mnist --phase training -- python train.py
     """
     clock, environment = SystemClock(), os.environ
-    wanted = TagRun(command=command, socket=socket_path, **options)
+    local = options.pop("local")
+    wanted = TagRun(WantedRun(command, **options), local, socket_path, json_file)
     sys.exit(tag_run(wanted, environment, clock, lambda: open_local_node(environment, clock)))

@@ -32,6 +32,16 @@ class PhaseBand:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeCurves:
+    """What is drawn of a run on a node; None where its readings are not at hand."""
+
+    node: str
+    power: Trace | None = None
+    temperature: Trace | None = None
+    bands: Sequence[PhaseBand] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChartFrame:
     """What all charts of a run share: their time axis, the run's edges, its phases."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from wattwatch import __version__
-from wattwatch.report.chart import ChartFrame, PhaseBand, legend, power_chart, temperature_chart
+from wattwatch.report.chart import ChartFrame, NodeCurves, PhaseBand, legend, power_chart, temperature_chart
 from wattwatch.report.series import Trace
 from wattwatch.report.style import STYLE
 from wattwatch.report.tables import completeness_text, figures_table, method_table, run_table
@@ -20,18 +20,13 @@ _READING_FIGURES = (
 )
 
 
-def run_page(
-    document: Document,
-    power: Trace | None = None,
-    temperature: Trace | None = None,
-    bands: Sequence[PhaseBand] = (),
-) -> str:
+def run_page(document: Document, curves: Sequence[NodeCurves] = ()) -> str:
     """The report of a run document (DESIGN section 6), with the curves that are still known.
 
     Traces and bands are in seconds since the start of the run; a trace without points counts as none.
     """
     title = escape(f"{'SIMULATED: ' if _is_simulated(document) else ''}{run_title(document)}")
-    parts = _body(document, _drawable(power), _drawable(temperature), bands)
+    parts = _body(document, curves)
     head = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -40,9 +35,7 @@ def run_page(
     return head + "\n".join(parts) + "\n</body></html>\n"
 
 
-def _body(
-    document: Document, power: Trace | None, temperature: Trace | None, bands: Sequence[PhaseBand]
-) -> Iterator[str]:
+def _body(document: Document, curves: Sequence[NodeCurves]) -> Iterator[str]:
     yield from _simulated(document)
     yield f"<header><h1>{escape(run_title(document))}</h1>"
     for node in document["nodes"] or [None]:
@@ -53,7 +46,8 @@ def _body(
     if document["completeness"] != "final":
         yield f'<p class="warning"><strong>Not final:</strong> {escape(completeness_text(document))}</p>'
     yield "<h2>Over time</h2>"
-    yield from _charts(document, power, temperature, bands)
+    for of_node in curves or (NodeCurves(""),):
+        yield from _charts(document, of_node)
     if document["nodes"]:
         yield "<h2>Figures</h2>"
         yield f'<p class="quiet">{_READING_FIGURES}</p>'
@@ -65,14 +59,13 @@ def _body(
     yield f'</main><footer><p class="quiet">Made by wattwatch {escape(__version__)}.</p></footer>'
 
 
-def _charts(
-    document: Document, power: Trace | None, temperature: Trace | None, bands: Sequence[PhaseBand]
-) -> Iterator[str]:
+def _charts(document: Document, curves: NodeCurves) -> Iterator[str]:
+    power, temperature, bands = _drawable(curves.power), _drawable(curves.temperature), curves.bands
     traces = [trace for trace in (power, temperature) if trace is not None]
     frame = _frame(document, traces, bands)
     if power is not None:
-        first = document["nodes"][0] if document["nodes"] else {}
-        yield power_chart(power, frame, number(first, "mean_power_watts"))
+        node: Document = next((node for node in document["nodes"] if node.get("node") == curves.node), {})
+        yield power_chart(power, frame, number(node, "mean_power_watts"))
     else:
         yield f'<p class="quiet">{escape(_NO_CURVE)}</p>'
     if temperature is not None:

@@ -55,6 +55,7 @@ def run_document(
         "run_id": run.run_id,
         "name": run.name or None,
         "experiment": run.experiment or None,
+        "labels": dict(run.labels),
         "phase": run.phase or None,
         "command": run.command or None,
         "exit_status": run.exit_status,

@@ -1,31 +1,24 @@
 """`wattwatch tag-run`: the energy of one command, and its exit status."""
 
 import json
-import shlex
 import sys
-import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 
 from wattwatch.client import Client, find_socket
 from wattwatch.clock import Clock
-from wattwatch.errors import ClientError, WattwatchError
-from wattwatch.reading import Instant
-from wattwatch.session.command import SIGNALLED, CommandError, Outcome, check_command, started
-from wattwatch.session.hold import RECONNECT_SECONDS, Hold
+from wattwatch.errors import WattwatchError
+from wattwatch.session.command import SIGNALLED, CommandError, check_command
+from wattwatch.session.measure import MeasuredRun, WantedRun, measure, say, wait_for_sources
 from wattwatch.session.summary import summary_lines
 from wattwatch.units import text_from_seconds
 
 OWN_FAILURE: Final = 125
 
 _SIGINT: Final = 2
-_FIRST_READING_SECONDS: Final = 15.0
-_POLL_SECONDS: Final = 0.1
-_COMMAND_CHARACTERS: Final = 4096
 
 OpenNode = Callable[[], AbstractContextManager[Path]]
 """Starts measuring in this process; the path is that of a private socket."""
@@ -33,43 +26,27 @@ OpenNode = Callable[[], AbstractContextManager[Path]]
 
 @dataclass(frozen=True, slots=True)
 class TagRun:
-    """What is to be run, and under which names."""
+    """What is to be run, by which daemon, and where the result goes."""
 
-    command: tuple[str, ...]
-    name: str = ""
-    experiment: str = ""
-    run_id: str = ""
-    phase: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    run: WantedRun
     local: bool = False
     socket: Path | None = None
     json_file: str = ""  # "-" is stdout
-
-    def opening(self) -> dict[str, Any]:
-        """The document that opens the run."""
-        command = shlex.join(self.command)
-        if len(command) > _COMMAND_CHARACTERS:
-            command = command[: _COMMAND_CHARACTERS - 1] + "…"
-        return {
-            "run_id": self.run_id or None,
-            "name": self.name or Path(self.command[0]).name,
-            "experiment": self.experiment or None,
-            "phase": self.phase or None,
-            "command": command,
-            "labels": dict(self.labels),
-            "armed": True,
-        }
 
 
 def tag_run(wanted: TagRun, environment: Mapping[str, str], clock: Clock, open_node: OpenNode) -> int:
     """The exit status of the command; 125 if we fail before it could run, with one line on stderr."""
     try:
-        check_command(wanted.command, environment)
+        check_command(wanted.run.command, environment)
         with ExitStack() as stack:
             socket = None if wanted.local else find_socket(environment, wanted.socket)
             if socket is None:
                 socket = stack.enter_context(open_node())
-            return _run(wanted, {**environment, "WATTWATCH_SOCKET": str(socket)}, clock, _client(socket))
+            client = Client(f"unix:{socket}")
+            wait_for_sources(client)
+            measured = measure(wanted.run, {**environment, "WATTWATCH_SOCKET": str(socket)}, clock, client)
+            _tell(wanted, measured)
+            return measured.outcome.exit_status
     except CommandError as error:
         say(str(error))
         return error.exit_status
@@ -80,105 +57,13 @@ def tag_run(wanted: TagRun, environment: Mapping[str, str], clock: Clock, open_n
         return SIGNALLED + _SIGINT
 
 
-def say(text: str) -> None:
-    """One line on stderr, for people."""
-    print(f"wattwatch: {text}", file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
-
-
-def _client(socket: Path) -> Client:
-    return Client(f"unix:{socket}")
-
-
-def _run(wanted: TagRun, environment: Mapping[str, str], clock: Clock, client: Client) -> int:
-    wait_for_sources(client)
-    hold = Hold(client, wanted.opening())
-    try:
-        outcome = _measured(wanted, {**environment, "WATTWATCH_RUN_ID": hold.run_id}, clock, client, hold)
-    except CommandError as error:
-        _end(client, hold, {"state": "failed", "exit_status": error.exit_status})
-        hold.close()
-        raise
-    ended = _end(client, hold, _ending(outcome))
-    document = _result(client, hold) if ended else None
-    hold.close()
-    _tell(wanted, hold, outcome, document)
-    return outcome.exit_status
-
-
-def _measured(
-    wanted: TagRun, environment: Mapping[str, str], clock: Clock, client: Client, hold: Hold
-) -> Outcome:
-    with started(wanted.command, environment, clock) as command:
-        # In a thread: a daemon that is slow to answer must not make the command's end look later.
-        Thread(target=_mark_start, args=(client, hold.run_id, command.start), daemon=True).start()
-        return command.wait()
-
-
-def _mark_start(client: Client, run_id: str, start: Instant) -> None:
-    with suppress(ClientError):  # the end tells it again
-        client.post_json(f"/v1/runs/{run_id}/start", {"at": _json(start)})
-
-
-def _ending(outcome: Outcome) -> dict[str, Any]:
-    state = "cancelled" if outcome.cancelled else "failed" if outcome.exit_status else "succeeded"
-    return {
-        "state": state,
-        "exit_status": outcome.exit_status,
-        "started_at": _json(outcome.start),
-        "at": _json(outcome.end),
-    }
-
-
-def _json(instant: Instant) -> dict[str, Any]:
-    return {"boot_id": instant.boot_id, "boot_seconds": instant.boot_seconds}
-
-
-def _end(client: Client, hold: Hold, document: Mapping[str, Any]) -> bool:
-    """End the run, also at a daemon that is just being restarted; whether that worked."""
-    hold.over()
-    deadline = time.monotonic() + (0.0 if hold.lost else RECONNECT_SECONDS)
-    while True:
-        try:
-            client.post_json(f"/v1/runs/{hold.run_id}/end", document)
-        except ClientError as error:
-            hold.lost = str(error)
-            if error.status or time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_SECONDS)
-        except KeyboardInterrupt:
-            hold.lost = "interrupted while the daemon was away"
-            return False
-        else:
-            hold.lost = ""
-            return True
-
-
-def _result(client: Client, hold: Hold) -> dict[str, Any] | None:
-    """The document of the ended run, as soon as a reading past its end has made it final.
-
-    It is waited for the gap limit, or until the user is tired of it.
-    """
-    deadline = time.monotonic() + hold.gap_seconds
-    document = None
-    try:
-        while document is None or document["completeness"] == "provisional":
-            document = client.get_json(f"/v1/runs/{hold.run_id}")
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_POLL_SECONDS)
-    except ClientError as error:
-        hold.lost = str(error)
-    except KeyboardInterrupt:
-        pass
-    return document
-
-
-def _tell(wanted: TagRun, hold: Hold, outcome: Outcome, document: dict[str, Any] | None) -> None:
+def _tell(wanted: TagRun, measured: MeasuredRun) -> None:
+    document, outcome = measured.document, measured.outcome
     if document is None:
         seconds = outcome.end.boot_seconds - outcome.start.boot_seconds
         say(
-            f"run {hold.run_id}: {text_from_seconds(seconds)}, exit status {outcome.exit_status}; "
-            f"its energy is not known: {hold.lost or 'no answer'}"
+            f"run {measured.run_id}: {text_from_seconds(seconds)}, exit status {outcome.exit_status}; "
+            f"its energy is not known: {measured.lost or 'no answer'}"
         )
         return
     for line in summary_lines(document):
@@ -199,29 +84,3 @@ def _write_json(file: str, document: Mapping[str, Any]) -> None:
     except OSError as error:
         run_id = document["run_id"]
         say(f"{file}: {error.strerror}: not written; see wattwatch runs show {run_id} --json")
-
-
-def wait_for_sources(client: Client, deadline_seconds: float = _FIRST_READING_SECONDS) -> None:
-    """Wait until every source that is up was read, and every power source at all; then warn of those."""
-    deadline = time.monotonic() + deadline_seconds
-    while True:
-        sources = client.get_json("/v1/sources")["sources"]
-        awaited = [source for source in sources if _is_awaited(source)]
-        if not awaited or time.monotonic() > deadline:
-            break
-        time.sleep(_POLL_SECONDS)
-    for source in awaited:
-        if measures_power(source):
-            cause = f" ({source['last_error']})" if source["last_error"] else ""
-            say(f"{source['name']}: no reading in {deadline_seconds:g} s{cause}: its energy will be missing")
-
-
-def _is_awaited(source: Mapping[str, Any]) -> bool:
-    if source["state"] in ("up", "unsupported"):
-        return False
-    return source["state"] == "waiting" or measures_power(source)
-
-
-def measures_power(source: Mapping[str, Any]) -> bool:
-    """Whether a source of `/v1/sources` has a channel that is integrated to joules."""
-    return any(channel["scope"] for channel in source["channels"])

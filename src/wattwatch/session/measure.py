@@ -1,0 +1,177 @@
+"""One measured command: a run opened at the daemon, the command in it, and the document of the result."""
+
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+from wattwatch.client import Client
+from wattwatch.clock import Clock
+from wattwatch.errors import ClientError
+from wattwatch.reading import Instant
+from wattwatch.session.command import CommandError, Outcome, started
+from wattwatch.session.hold import RECONNECT_SECONDS, Hold
+
+_FIRST_READING_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.1
+_COMMAND_CHARACTERS: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRun:
+    """What one run is: a command, and under which names it is measured."""
+
+    command: tuple[str, ...]
+    name: str = ""
+    experiment: str = ""
+    run_id: str = ""
+    phase: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def opening(self) -> dict[str, Any]:
+        """The document that opens the run."""
+        command = shlex.join(self.command)
+        if len(command) > _COMMAND_CHARACTERS:
+            command = command[: _COMMAND_CHARACTERS - 1] + "…"
+        return {
+            "run_id": self.run_id or None,
+            "name": self.name or Path(self.command[0]).name,
+            "experiment": self.experiment or None,
+            "phase": self.phase or None,
+            "command": command,
+            "labels": dict(self.labels),
+            "armed": True,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredRun:
+    """How a command ended, and what it cost as far as that could be asked."""
+
+    run_id: str
+    outcome: Outcome
+    document: dict[str, Any] | None  # None: nobody could tell
+    lost: str = ""  # why there is no document, or why it is not of the whole run
+
+
+def say(text: str) -> None:
+    """One line on stderr, for people."""
+    print(f"wattwatch: {text}", file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
+
+
+def measure(wanted: WantedRun, environment: Mapping[str, str], clock: Clock, client: Client) -> MeasuredRun:
+    """Run a command as a run of the daemon behind `client`, and wait for its result.
+
+    The command sees WATTWATCH_RUN_ID beside `environment`. Raises CommandError if it cannot be run (the run
+    is then in the ledger as failed), ClientError if no run can be opened.
+    """
+    hold = Hold(client, wanted.opening())
+    try:
+        outcome = _outcome(wanted, {**environment, "WATTWATCH_RUN_ID": hold.run_id}, clock, client, hold)
+    except CommandError as error:
+        _end(client, hold, {"state": "failed", "exit_status": error.exit_status})
+        hold.close()
+        raise
+    ended = _end(client, hold, _ending(outcome))
+    document = _result(client, hold) if ended else None
+    hold.close()
+    return MeasuredRun(hold.run_id, outcome, document, hold.lost)
+
+
+def _outcome(
+    wanted: WantedRun, environment: Mapping[str, str], clock: Clock, client: Client, hold: Hold
+) -> Outcome:
+    with started(wanted.command, environment, clock) as command:
+        # In a thread: a daemon that is slow to answer must not make the command's end look later.
+        Thread(target=_mark_start, args=(client, hold.run_id, command.start), daemon=True).start()
+        return command.wait()
+
+
+def _mark_start(client: Client, run_id: str, start: Instant) -> None:
+    with suppress(ClientError):  # the end tells it again
+        client.post_json(f"/v1/runs/{run_id}/start", {"at": _json(start)})
+
+
+def _ending(outcome: Outcome) -> dict[str, Any]:
+    state = "cancelled" if outcome.cancelled else "failed" if outcome.exit_status else "succeeded"
+    return {
+        "state": state,
+        "exit_status": outcome.exit_status,
+        "started_at": _json(outcome.start),
+        "at": _json(outcome.end),
+    }
+
+
+def _json(instant: Instant) -> dict[str, Any]:
+    return {"boot_id": instant.boot_id, "boot_seconds": instant.boot_seconds}
+
+
+def _end(client: Client, hold: Hold, document: Mapping[str, Any]) -> bool:
+    """End the run, also at a daemon that is just being restarted; whether that worked."""
+    hold.over()
+    deadline = time.monotonic() + (0.0 if hold.lost else RECONNECT_SECONDS)
+    while True:
+        try:
+            client.post_json(f"/v1/runs/{hold.run_id}/end", document)
+        except ClientError as error:
+            hold.lost = str(error)
+            if error.status or time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            hold.lost = "interrupted while the daemon was away"
+            return False
+        else:
+            hold.lost = ""
+            return True
+
+
+def _result(client: Client, hold: Hold) -> dict[str, Any] | None:
+    """The document of the ended run, as soon as a reading past its end has made it final.
+
+    It is waited for the gap limit, or until the user is tired of it.
+    """
+    deadline = time.monotonic() + hold.gap_seconds
+    document = None
+    try:
+        while document is None or document["completeness"] == "provisional":
+            document = client.get_json(f"/v1/runs/{hold.run_id}")
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_SECONDS)
+    except ClientError as error:
+        hold.lost = str(error)
+    except KeyboardInterrupt:
+        pass
+    return document
+
+
+def wait_for_sources(client: Client, deadline_seconds: float = _FIRST_READING_SECONDS) -> None:
+    """Wait until every source that is up was read, and every power source at all; then warn of those."""
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        sources = client.get_json("/v1/sources")["sources"]
+        awaited = [source for source in sources if _is_awaited(source)]
+        if not awaited or time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
+    for source in awaited:
+        if measures_power(source):
+            cause = f" ({source['last_error']})" if source["last_error"] else ""
+            say(f"{source['name']}: no reading in {deadline_seconds:g} s{cause}: its energy will be missing")
+
+
+def _is_awaited(source: Mapping[str, Any]) -> bool:
+    if source["state"] in ("up", "unsupported"):
+        return False
+    return source["state"] == "waiting" or measures_power(source)
+
+
+def measures_power(source: Mapping[str, Any]) -> bool:
+    """Whether a source of `/v1/sources` has a channel that is integrated to joules."""
+    return any(channel["scope"] for channel in source["channels"])
