@@ -71,7 +71,7 @@ class Client:
         return self._exchange("GET", path).decode("utf-8", "replace")
 
     def post_json(self, path: str, document: Any) -> Any:
-        """The JSON answer to a JSON document; writes are taken over the socket only."""
+        """The JSON answer to a JSON document; over TCP, writes need the token."""
         return _document(self._exchange("POST", path, json.dumps(document).encode()), path)
 
     def stream(self, path: str, document: Any) -> "LineStream":
@@ -155,7 +155,8 @@ class LineStream:
         """Tell the daemon that we are gone; harmless when called twice."""
         self._closed = True
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)  # also wakes a reader in another thread
+            # Also wakes a reader in another thread; not SSLSocket's, which would let it go on in plain text.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except OSError:
             return  # gone already
         finally:

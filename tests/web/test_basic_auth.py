@@ -95,7 +95,7 @@ def test_a_token_opens_everything_a_password_not_v1(web_yml: Path, token_file: P
         assert "[server] token_file" in refused.json["detail"]
         asked = ask(server, path="/v1/sources")
         assert (asked.status, asked.headers["www-authenticate"]) == (401, "Bearer")
-        assert ask(server, "POST", "/v1/runs", BEARER, b"{}").status == 403
+        assert ask(server, "POST", "/v1/runs", basic(), b"{}").status == 403
 
 
 def test_without_a_token_file_v1_says_so_to_those_with_a_password_only(web_yml: Path) -> None:

@@ -13,8 +13,9 @@ TOKEN = "s3cret-tökén"  # noqa: S105 - a test's
 ROUTES = [
     Route("GET", "/metrics", lambda _: Response(b"open")),
     Route("GET", "/v1/sources", lambda _: Response(b"data")),
-    Route("POST", "/v1/runs", lambda _: Response(b"written")),
+    Route("POST", "/v1/runs", lambda _: Response(b"written"), is_remote=True),
     Route("PUT", "/v1/pods", lambda _: Response(b"written")),
+    Route("POST", "/v1/runs/{run_id}/labels", lambda _: Response(b"written")),
 ]
 
 
@@ -75,8 +76,8 @@ def test_only_the_token_opens_v1_over_tcp(token_file: Path, authorization: str, 
     assert (found.headers.get("www-authenticate") == "Bearer") is (status == 401)
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/runs"), ("PUT", "/v1/pods"), ("DELETE", "/v1/x")])
-def test_nothing_is_written_over_tcp_whoever_asks(
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/v1/pods"), ("POST", "/v1/runs/r/labels")])
+def test_what_is_not_of_a_runs_course_is_not_written_over_tcp_whoever_asks(
     token_file: Path, tmp_path: Path, method: str, path: str
 ) -> None:
     socket_path = tmp_path / "wattwatch.sock"
@@ -85,7 +86,16 @@ def test_nothing_is_written_over_tcp_whoever_asks(
         over_socket = ask_unix(socket_path, method, path, body=b"{}")
     assert found.status == 403
     assert str(socket_path) in found.json["detail"]
-    assert over_socket.status == (404 if method == "DELETE" else 200)
+    assert over_socket.status == 200
+
+
+def test_a_run_is_written_over_tcp_by_who_has_the_token(token_file: Path) -> None:
+    with serving(ROUTES, token_file=token_file) as server:
+        assert ask(server, "POST", "/v1/runs", bearer(TOKEN), b"{}").body == b"written"
+        assert ask(server, "POST", "/v1/runs", bearer("wrong"), b"{}").status == 401
+        assert ask(server, "POST", "/v1/runs", {}, b"{}").status == 401
+    with serving(ROUTES) as server:
+        assert ask(server, "POST", "/v1/runs", bearer(TOKEN), b"{}").status == 403
 
 
 def test_a_replaced_token_counts_at_once_and_a_lost_one_closes_the_door(token_file: Path) -> None:

@@ -146,12 +146,6 @@ def test_exact_edges_by_boot_seconds_and_by_utc(node: FakeNode) -> None:
     assert [phase["sampled_seconds"] for phase in document["phases"]] == [1.25, 0.75]
 
 
-def test_writes_are_taken_over_the_socket_only(node: FakeNode) -> None:
-    for path in ("/v1/runs", "/v1/runs/r/phases", "/v1/runs/r/start", "/v1/runs/r/end"):
-        status, detail = problem(node, "POST", path, {}, socket=False)
-        assert (status, "Unix socket" in detail) == (403, True)
-
-
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [

@@ -15,6 +15,7 @@ import trustme
 from support.raw_http import answer, ask, ask_unix, connected, is_closed, request_bytes
 from support.tls import MUTUAL, Pki, ask_tls, connected_tls
 from support.web_node import serving
+from wattwatch.client import Client
 from wattwatch.web import security
 from wattwatch.web.connection import Limits
 from wattwatch.web.http import Peer, Request, Response, Route, Stream
@@ -34,6 +35,24 @@ def _pki(tmp_path: Path) -> Pki:
 @pytest.fixture(name="at_every_look")
 def _at_every_look(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(security, "_CHECK_SECONDS", 0.0)
+
+
+def test_a_stream_over_tls_tells_how_it_ended(pki: Pki) -> None:
+    ended: list[str] = []
+    over = threading.Event()
+
+    def serve(peer: Peer) -> None:
+        peer.send_line(b'{"line": 1}')
+        ended.append("closed" if peer.wait_closed(60.0) else "waited")
+        over.set()
+
+    routes = [Route("POST", "/hold", lambda _: Stream(serve))]
+    with serving(routes, web_config=pki.web_yml()) as server:
+        with Client(f"{server.url}", ca_file=pki.ca_file).stream("/hold", {}) as stream:
+            assert next(iter(stream)) == {"line": 1}
+            assert not over.wait(0.05)
+        assert over.wait(20)
+    assert ended == ["closed"]
 
 
 def is_refused(server: object, context: ssl.SSLContext) -> bool:

@@ -208,13 +208,13 @@ class Connection:
                 self._buffer.clear()
 
     def _serve_stream(self, stream: Stream, head: Head) -> None:
-        if head.is_http_1_0 or head.method == "HEAD" or self._link.is_secure:
-            cause = "a stream needs HTTP/1.1, a body, and no TLS: use the Unix socket"
+        if head.is_http_1_0 or head.method == "HEAD":
+            cause = "a stream needs HTTP/1.1 and a body"
             response = problem_response(HTTPStatus.BAD_REQUEST, cause)
             self._send(response_bytes(response, head, keep_alive=False))
             return
         self._send(STREAM_HEAD)
         self.waiting_since = None
-        peer = StreamPeer(self._link.socket, self._stop_fd, self._limits.request_seconds)
+        peer = StreamPeer(self._link, self._stop_fd, self._limits.request_seconds)
         if self._dispatcher.serve(stream, peer):
             self._send(STREAM_END)

@@ -35,6 +35,7 @@ class Dispatcher:
         try:
             self._guard.check(request)
             route, path_values = self._find(request)
+            self._guard.check_write(request, route)
             return route.handler(replace(request, path_values=path_values))
         except Problem as problem:
             return problem_response(problem.status, problem.detail, problem.headers)

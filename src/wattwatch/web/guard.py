@@ -1,7 +1,8 @@
 """Who may ask what: everything over the Unix socket, whose file mode decides; over TCP by credentials.
 
 `basic_auth_users` of web.yml closes everything on TCP, `/-/healthy` included, as in the exporter-toolkit.
-Everything under `/v1` needs the bearer token of `[server] token_file`. A request has one Authorization
+Everything under `/v1` needs the bearer token of `[server] token_file`; who has it may also open and mark
+runs, so that a run can be measured on several nodes. A request has one Authorization
 header, so both cannot be sent at once. The token is the stronger credential (it opens the readings and
 runs): a request that carries it needs no password. A password opens the page and `/metrics`; with it alone
 `/v1` answers 403 and names the key.
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wattwatch.web.buckets import TokenBuckets
-from wattwatch.web.http import Problem, Request
+from wattwatch.web.http import Problem, Request, Route
 from wattwatch.web.security import WebSecurity
 
 if TYPE_CHECKING:
@@ -63,10 +64,15 @@ class Guard:
         passwords = self._limited_passwords()
         if request.path == "/v1" or request.path.startswith("/v1/"):
             self._check_token(request, passwords)
-        elif passwords is not None and not self._has_token(request):
+            return
+        if passwords is not None and not self._has_token(request):
             self._check_password(request, passwords)
-        if request.method not in _READS:
-            raise Problem(HTTPStatus.FORBIDDEN, f"writes are taken on the Unix socket only: {self._socket}")
+
+    def check_write(self, request: Request, route: Route) -> None:
+        """Problem 403 for a write over TCP that is not one of a run's course."""
+        if request.method in _READS or request.over_socket or route.is_remote:
+            return
+        raise Problem(HTTPStatus.FORBIDDEN, f"taken on the Unix socket only: {self._socket}")
 
     def headers(self, request: Request) -> tuple[tuple[str, str], ...]:
         """The headers that web.yml adds to an answer."""

@@ -16,7 +16,7 @@ class Request:
     path_values: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     body: bytes = b""
-    over_socket: bool = False  # the Unix socket; writes are allowed only there
+    over_socket: bool = False  # the Unix socket; not every write is taken over TCP
     peer: str = ""  # address of the client, over TCP
 
 
@@ -74,11 +74,15 @@ Handler = Callable[[Request], Response | Stream]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, a path such as `/v1/runs/{run_id}/end`, and what answers it."""
+    """A method, a path such as `/v1/runs/{run_id}/end`, and what answers it.
+
+    Writes are taken over the Unix socket only, unless `is_remote`: then over TCP too, with the token.
+    """
 
     method: str
     path: str
     handler: Handler
+    is_remote: bool = False
 
 
 def json_response(document: Any, status: int = 200) -> Response:

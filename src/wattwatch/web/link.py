@@ -23,7 +23,6 @@ class Link:
 
     def __init__(self, accepted: socket.socket) -> None:
         self._socket = accepted
-        self.is_secure = False
 
     @property
     def socket(self) -> socket.socket:
@@ -40,7 +39,7 @@ class Link:
             raise ConnectionAbortedError("neither TLS nor HTTP")
         # From here on `shut`, in whichever thread, finds the wrapped one: the handshake is still to come.
         wrapped = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
-        self._socket, self.is_secure = wrapped, True
+        self._socket = wrapped
         self._wait_until(deadline)
         wrapped.do_handshake()
 

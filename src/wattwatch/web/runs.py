@@ -34,21 +34,19 @@ def run_routes(service: RunService) -> list[Route]:
     """Every route of runs, for the web server."""
     return [
         Route("GET", "/v1/runs", _told(lambda request: _list(service, request))),
-        Route("POST", "/v1/runs", _told(lambda request: _open(service, request), writes=True)),
+        Route("POST", "/v1/runs", _told(lambda request: _open(service, request)), is_remote=True),
         Route("GET", "/v1/runs/{run_id}", _told(lambda request: _get(service, request))),
         Route("GET", "/v1/runs/{run_id}/phases", _told(lambda request: _phases(service, request))),
-        Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r), writes=True)),
-        Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r), writes=True)),
-        Route("POST", "/v1/runs/{run_id}/end", _told(lambda request: _end(service, request), writes=True)),
+        Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r)), is_remote=True),
+        Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r)), is_remote=True),
+        Route("POST", "/v1/runs/{run_id}/end", _told(lambda r: _end(service, r)), is_remote=True),
     ]
 
 
-def _told(handler: Handler, *, writes: bool = False) -> Handler:
-    """The handler, with our errors told as problems, and writes taken over the socket only."""
+def _told(handler: Handler) -> Handler:
+    """The handler, with our errors told as problems."""
 
     def answer(request: Request) -> Response | Stream:
-        if writes and not request.over_socket:
-            raise Problem(HTTPStatus.FORBIDDEN, "runs are opened and marked over the Unix socket only")
         with _problems():
             return handler(request)
 

@@ -1,19 +1,19 @@
 """The other side of a stream of lines."""
 
 import select
-import socket
+import ssl
 import time
 
 from wattwatch.web.http import ServerStopping
-from wattwatch.web.link import PIECE_BYTES
+from wattwatch.web.link import PIECE_BYTES, Link
 from wattwatch.web.wire import chunk
 
 
 class StreamPeer:
-    """The other side of a stream (see `Peer`), on a plain connection."""
+    """The other side of a stream (see `Peer`), over TLS too."""
 
-    def __init__(self, accepted: socket.socket, stop_fd: int, send_seconds: float) -> None:
-        self._socket = accepted
+    def __init__(self, link: Link, stop_fd: int, send_seconds: float) -> None:
+        self._link = link
         self._stop_fd = stop_fd
         self._send_seconds = send_seconds
 
@@ -21,14 +21,13 @@ class StreamPeer:
         """Send one line; OSError if the other side is gone or does not read, ServerStopping if we are."""
         if is_readable(self._stop_fd):
             raise ServerStopping
-        self._socket.settimeout(self._send_seconds)
-        self._socket.sendall(chunk(line))
+        self._link.send(chunk(line), time.monotonic() + self._send_seconds)
 
     def wait_closed(self, seconds: float) -> bool:
         """Wait at most that long; True as soon as the other side has closed; ServerStopping if we do."""
         deadline = time.monotonic() + seconds
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
+        poll.register(self._link.socket, select.POLLIN)
         poll.register(self._stop_fd, select.POLLIN)
         while True:
             remaining_milliseconds = max(0.0, deadline - time.monotonic()) * 1000
@@ -45,10 +44,10 @@ class StreamPeer:
 
     def _has_ended(self) -> bool:
         """Whether the other side has closed; what it says meanwhile is of no interest."""
-        self._socket.settimeout(0)
+        self._link.socket.settimeout(0)
         try:
-            return not self._socket.recv(PIECE_BYTES)
-        except BlockingIOError:
+            return not self._link.socket.recv(PIECE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError):  # of TLS: half a record, or one of its own
             return False
         except OSError:
             return True
