@@ -46,7 +46,7 @@ def test_a_stream_over_tls_tells_how_it_ended(pki: Pki) -> None:
         ended.append("closed" if peer.wait_closed(60.0) else "waited")
         over.set()
 
-    routes = [Route("POST", "/hold", lambda _: Stream(serve))]
+    routes = [Route("POST", "/hold", lambda _: Stream(serve), is_remote=True)]
     with serving(routes, web_config=pki.web_yml()) as server:
         with Client(server.url, ca_file=pki.directory / "ca.pem").stream("/hold", {}) as stream:
             assert next(iter(stream)) == {"line": 1}
