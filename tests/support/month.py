@@ -197,6 +197,7 @@ class Month:
                 while file.write(b"\0" * 4096):
                     pass
         elif tick == self._plan.full.stop:
+            self._store.sync()  # simulated hours can pass before the thread that writes has its turn
             self.was_degraded = bool(self._store.health().degraded)
             self._filler.unlink()
 
