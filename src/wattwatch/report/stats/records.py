@@ -45,14 +45,15 @@ class Difference:
     """Whether two groups differ, how surely, and by how much: `other` against `one`.
 
     `shift` (other minus one, in the figure's unit) is Hodges-Lehmann's or the difference of means,
-    `effect` Cliff's delta or Hedges' g as named. `p_value` is None where no test can be made.
+    `effect` Cliff's delta or Hedges' g as named, None where it is not defined (g without spread). `p_value`
+    is None where no test can be made.
     """
 
     method: str  # "mann-whitney" or "welch"
     p_value: float | None
     shift: Estimate
     effect_name: str
-    effect: Estimate
+    effect: Estimate | None
     ratio: Estimate | None  # other over one, of the medians or means; None where one is not positive
     cautions: tuple[Caution, ...] = ()
 
