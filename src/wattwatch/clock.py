@@ -4,6 +4,7 @@ import ctypes
 import sys
 import time
 import uuid
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -17,6 +18,7 @@ _STA_UNSYNC: Final = 0x0040  # linux/timex.h
 _TIME_ERROR: Final = 5  # adjtimex(2): clock not synchronised
 _TIMEX_BYTES: Final = 208  # sizeof(struct timex) on 64-bit; 32-bit needs less
 _SUSPEND_JUMP_SECONDS: Final = 2.0
+_OFFSETS: Final = 32  # exchanges of which the best counts; drift between them is some parts per million
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +100,44 @@ def rfc3339(unix_seconds: float) -> str:
     """RFC 3339 UTC with microseconds, as in every JSON that we write."""
     moment = datetime.fromtimestamp(unix_seconds, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class ClockOffset:
+    """How far another boot clock is ahead of ours: of the last exchanges, the one that took least time.
+
+    With t1, t4 the instants of sending and receiving here, t2, t3 those of receiving and sending there:
+    offset = ((t2 - t1) + (t3 - t4)) / 2, in doubt by half of (t4 - t1) - (t3 - t2) (RFC 5905, section 8).
+    """
+
+    def __init__(self) -> None:
+        self._measured: deque[tuple[float, float]] = deque(maxlen=_OFFSETS)  # doubt, offset in seconds
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there was no exchange yet."""
+        return not self._measured
+
+    @property
+    def seconds(self) -> float:
+        """Seconds to add to this clock for the other's; the doubt is in `doubt_seconds`."""
+        return min(self._measured)[1]
+
+    @property
+    def doubt_seconds(self) -> float:
+        """The most by which the offset may be wrong."""
+        return min(self._measured)[0]
+
+    def add(self, sent: Instant, received: Instant, received_there: float, sent_there: float) -> None:
+        """Take note of an exchange."""
+        away_seconds = received.boot_seconds - sent.boot_seconds
+        doubt_seconds = max(0.0, away_seconds - (sent_there - received_there)) / 2
+        offset = ((received_there - sent.boot_seconds) + (sent_there - received.boot_seconds)) / 2
+        self._measured.append((doubt_seconds, offset))
+
+    def here(self, there_seconds: float, boot_id: str) -> Instant:
+        """The instant of this boot at which the other clock showed so many seconds."""
+        return Instant(boot_id, round(there_seconds - self.seconds, 6))
+
+    def there_seconds(self, here: Instant) -> float:
+        """What the other clock showed at an instant of this one."""
+        return here.boot_seconds + self.seconds

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from support.clock import FakeClock
 from support.web_node import FakeNode, serving, snapshot, status
-from wattwatch.clock import WallOffset
+from wattwatch.clock import ClockOffset, WallOffset
 from wattwatch.errors import SourceUnavailable
 from wattwatch.reading import Batch, Channel, Instant, Kind, MeterIdentity, Quality, Reading, Scope
 from wattwatch.sampling.snapshot import SourceHealth
 from wattwatch.sources.base import CounterLimits, RelaySpec
-from wattwatch.sources.relay import ClockOffset, RelaySource, _description
+from wattwatch.sources.relay import RelaySource, _description
 from wattwatch.store.base import Commit, StoreHealth
 from wattwatch.store.local import LocalStore, StoreLimits
 from wattwatch.web.http import Response, Route

@@ -1,6 +1,7 @@
 """Holds a run open at the daemon: as long as we live, and over a restart of the daemon."""
 
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,6 +13,7 @@ RECONNECT_SECONDS: Final = 30.0
 """So long a daemon may be away; it waits as long for us."""
 
 _RETRY_SECONDS: Final = 0.25
+_POLL_SECONDS: Final = 0.1
 
 
 class Hold:
@@ -31,9 +33,43 @@ class Hold:
         self._thread = threading.Thread(target=self._keep, name="wattwatch-hold", daemon=True)
         self._thread.start()
 
-    def over(self) -> None:
-        """The run is about to be ended by us: do not come back."""
-        self._over.set()
+    def end(self, document: Mapping[str, Any]) -> bool:
+        """End the run, also at a daemon that is just being restarted; whether that worked, else `lost`."""
+        self._over.set()  # do not come back to hold it
+        deadline = time.monotonic() + (0.0 if self.lost else RECONNECT_SECONDS)
+        while True:
+            try:
+                self._client.post_json(f"/v1/runs/{self.run_id}/end", document)
+            except ClientError as error:
+                self.lost = str(error)
+                if error.status or time.monotonic() > deadline:
+                    return False
+                time.sleep(_POLL_SECONDS)
+            except KeyboardInterrupt:
+                self.lost = "interrupted while the daemon was away"
+                return False
+            else:
+                self.lost = ""
+                return True
+
+    def result(self) -> dict[str, Any] | None:
+        """The document of the ended run, as soon as a reading past its end has made it final.
+
+        It is waited for the gap limit, or until the user is tired of it.
+        """
+        deadline = time.monotonic() + self.gap_seconds
+        document: dict[str, Any] | None = None
+        try:
+            while document is None or document["completeness"] == "provisional":
+                document = self._client.get_json(f"/v1/runs/{self.run_id}")
+                if time.monotonic() > deadline:
+                    break
+                time.sleep(_POLL_SECONDS)
+        except ClientError as error:
+            self.lost = str(error)
+        except KeyboardInterrupt:
+            pass
+        return document
 
     def close(self) -> None:
         """Let go of the connection; a run that was not ended is lost by it."""

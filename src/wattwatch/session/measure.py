@@ -15,7 +15,7 @@ from wattwatch.clock import Clock
 from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
 from wattwatch.session.command import CommandError, Outcome, started
-from wattwatch.session.hold import RECONNECT_SECONDS, Hold
+from wattwatch.session.hold import Hold
 
 _FIRST_READING_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.1
@@ -74,11 +74,10 @@ def measure(wanted: WantedRun, environment: Mapping[str, str], clock: Clock, cli
     try:
         outcome = _outcome(wanted, {**environment, "WATTWATCH_RUN_ID": hold.run_id}, clock, client, hold)
     except CommandError as error:
-        _end(client, hold, {"state": "failed", "exit_status": error.exit_status})
+        hold.end({"state": "failed", "exit_status": error.exit_status})
         hold.close()
         raise
-    ended = _end(client, hold, _ending(outcome))
-    document = _result(client, hold) if ended else None
+    document = hold.result() if hold.end(_ending(outcome)) else None
     hold.close()
     return MeasuredRun(hold.run_id, outcome, document, hold.lost)
 
@@ -109,46 +108,6 @@ def _ending(outcome: Outcome) -> dict[str, Any]:
 
 def _json(instant: Instant) -> dict[str, Any]:
     return {"boot_id": instant.boot_id, "boot_seconds": instant.boot_seconds}
-
-
-def _end(client: Client, hold: Hold, document: Mapping[str, Any]) -> bool:
-    """End the run, also at a daemon that is just being restarted; whether that worked."""
-    hold.over()
-    deadline = time.monotonic() + (0.0 if hold.lost else RECONNECT_SECONDS)
-    while True:
-        try:
-            client.post_json(f"/v1/runs/{hold.run_id}/end", document)
-        except ClientError as error:
-            hold.lost = str(error)
-            if error.status or time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_SECONDS)
-        except KeyboardInterrupt:
-            hold.lost = "interrupted while the daemon was away"
-            return False
-        else:
-            hold.lost = ""
-            return True
-
-
-def _result(client: Client, hold: Hold) -> dict[str, Any] | None:
-    """The document of the ended run, as soon as a reading past its end has made it final.
-
-    It is waited for the gap limit, or until the user is tired of it.
-    """
-    deadline = time.monotonic() + hold.gap_seconds
-    document = None
-    try:
-        while document is None or document["completeness"] == "provisional":
-            document = client.get_json(f"/v1/runs/{hold.run_id}")
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_POLL_SECONDS)
-    except ClientError as error:
-        hold.lost = str(error)
-    except KeyboardInterrupt:
-        pass
-    return document
 
 
 def wait_for_sources(client: Client, deadline_seconds: float = _FIRST_READING_SECONDS) -> None:

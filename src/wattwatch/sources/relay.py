@@ -6,7 +6,6 @@ at every exchange; no wall clock has a part in it.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from wattwatch.client import Client, Exchange
-from wattwatch.clock import Clock
+from wattwatch.clock import Clock, ClockOffset
 from wattwatch.errors import ClientError, SourceUnavailable
 from wattwatch.reading import (
     Batch,
@@ -34,9 +33,6 @@ from wattwatch.sources.relay_fields import number, said, sense
 _PAGE_ROWS: Final = 2000
 _LONGEST_BACKLOG_SECONDS: Final = 3300.0
 """What is older has been refused as a gap, or is about to be (an hour): it cannot be counted any more."""
-
-_OFFSETS: Final = 32
-"""Exchanges from which the clock offset is taken; drift between them is some parts per million."""
 
 _REASONS: Final = {401: "permission", 403: "permission", 404: "absent"}
 _NEVER_SECONDS: Final = 1e12
@@ -165,47 +161,6 @@ class RelaySource:
         pairs = zip(channels, row["values"], strict=True)
         readings = tuple(Reading(channel, number(value), at) for channel, value in pairs if value is not None)
         return Batch(self._spec.name, at, readings, identity)
-
-
-class ClockOffset:
-    """How far another boot clock is ahead of ours: of the last exchanges, the one that took least time.
-
-    With t1, t4 the instants of sending and receiving here, t2, t3 those of receiving and sending there:
-    offset = ((t2 - t1) + (t3 - t4)) / 2, in doubt by half of (t4 - t1) - (t3 - t2) (RFC 5905, section 8).
-    """
-
-    def __init__(self) -> None:
-        self._measured: deque[tuple[float, float]] = deque(maxlen=_OFFSETS)  # doubt, offset in seconds
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether there was no exchange yet."""
-        return not self._measured
-
-    @property
-    def seconds(self) -> float:
-        """Seconds to add to this clock for the other's; the doubt is in `doubt_seconds`."""
-        return min(self._measured)[1]
-
-    @property
-    def doubt_seconds(self) -> float:
-        """The most by which the offset may be wrong."""
-        return min(self._measured)[0]
-
-    def add(self, sent: Instant, received: Instant, received_there: float, sent_there: float) -> None:
-        """Take note of an exchange."""
-        away_seconds = received.boot_seconds - sent.boot_seconds
-        doubt_seconds = max(0.0, away_seconds - (sent_there - received_there)) / 2
-        offset = ((received_there - sent.boot_seconds) + (sent_there - received.boot_seconds)) / 2
-        self._measured.append((doubt_seconds, offset))
-
-    def here(self, there_seconds: float, boot_id: str) -> Instant:
-        """The instant of this boot at which the other clock showed so many seconds."""
-        return Instant(boot_id, round(there_seconds - self.seconds, 6))
-
-    def there_seconds(self, here: Instant) -> float:
-        """What the other clock showed at an instant of this one."""
-        return here.boot_seconds + self.seconds
 
 
 def _assumed(spec: RelaySpec) -> SourceDescription:

@@ -33,6 +33,7 @@ def read_routes(node: NodeView) -> list[Route]:
         Route("GET", "/metrics", scrape.answer),
         Route("GET", "/-/healthy", lambda _: Response(b"wattwatch is healthy\n")),
         Route("GET", "/-/ready", lambda _: Response(b"wattwatch is ready\n")),
+        Route("GET", "/v1/clock", lambda _: json_response(clock_document(node))),
         Route("GET", "/v1/sources", lambda _: json_response(sources_document(node.commit()))),
         Route("GET", "/v1/readings", lambda request: _readings(node, request)),
     ]
@@ -62,6 +63,23 @@ class _Scrape:
     def _all(self, snapshot: Snapshot) -> Iterator[Sample]:
         yield from node_samples(snapshot, self._node.store_health(), self._node.machine)
         yield from self._node.run_samples()
+
+
+def clock_document(node: NodeView) -> dict[str, Any]:
+    """The JSON of `/v1/clock`: whose clock this is, and what it shows as the request came and was answered.
+
+    From the instants the other side tells how far its own clock is away (RFC 5905, section 8).
+    """
+    received = node.now()
+    snapshot = node.commit()
+    return {
+        "node": snapshot.node,
+        "boot_id": received.boot_id,
+        "unix_minus_boot_seconds": snapshot.wall.unix_minus_boot_seconds,
+        "synchronised": snapshot.wall.synchronised,
+        "received_boot_seconds": received.boot_seconds,
+        "sent_boot_seconds": node.now().boot_seconds,
+    }
 
 
 def sources_document(snapshot: Snapshot) -> dict[str, Any]:
