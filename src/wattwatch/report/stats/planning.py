@@ -1,12 +1,14 @@
 """How many repetitions a question needs, before they are made. Two groups of one size, two-sided."""
 
 from math import pi, sqrt
+from statistics import harmonic_mean
 from typing import Final
 
 from scipy import optimize, stats
 
 from wattwatch.report.stats import noncentral, ranks
 from wattwatch.report.stats.difference import Method
+from wattwatch.report.stats.records import Summary
 
 ALPHA: Final = ranks.ALPHA
 USUAL_POWER: Final = 0.8
@@ -91,6 +93,20 @@ def detectable_difference(
         lambda effect: _power(1.0, effect, count, alpha=alpha, method=method) - power, 0.0, most
     )
     return float(found) * standard_deviation
+
+
+def detectable_between(one: Summary, other: Summary, *, method: Method = "mann-whitney") -> float | None:
+    """The least difference that these two groups would have shown with a chance of 80 %, in their unit.
+
+    By the pooled standard deviation, and for unequal counts their harmonic mean, rounded down. None where no
+    difference could have been seen, or the spread is not known.
+    """
+    if one.standard_deviation is None or other.standard_deviation is None:
+        return None
+    freedoms = one.count - 1, other.count - 1
+    squares = freedoms[0] * one.standard_deviation**2 + freedoms[1] * other.standard_deviation**2
+    count = int(harmonic_mean([one.count, other.count]))
+    return detectable_difference(sqrt(squares / sum(freedoms)), count, method=method)
 
 
 _power = power  # the name is a parameter in the functions above
