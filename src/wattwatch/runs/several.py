@@ -48,13 +48,17 @@ class NodePart:
             document = part["document"]
             if document is not None:
                 _check_document(document)
-            ahead, doubt = float(part["clock_ahead_seconds"]), float(part["edge_doubt_seconds"])
-            if not (math.isfinite(ahead) and math.isfinite(doubt)):
-                raise ValueError("no number of seconds")
+            ahead, doubt = _seconds(part["clock_ahead_seconds"]), _seconds(part["edge_doubt_seconds"])
             url, lost = str(part["url"])[:_URL_CHARACTERS], str(part["lost"])[:_URL_CHARACTERS]
             return cls(check_name("node", str(part["node"])), url, ahead, doubt, document, lost)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunError(f"not a node's part of a run: {error!r}") from error
+
+
+def _seconds(value: Any) -> float:
+    if not math.isfinite(value):
+        raise ValueError("seconds that are no number")
+    return float(value)
 
 
 def _check_document(document: Mapping[str, Any]) -> None:
