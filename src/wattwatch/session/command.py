@@ -39,6 +39,7 @@ class Outcome:
     end: Instant
     exit_status: int
     cancelled: bool
+    interrupted_by: int = 0  # the last signal that asks to end and came to us meanwhile; 0: none
 
 
 class Command:
@@ -46,6 +47,7 @@ class Command:
 
     def __init__(self, process: subprocess.Popen[bytes], start: Instant, clock: Clock) -> None:
         self.start = start
+        self.interrupted_by = 0
         self._process = process
         self._clock = clock
 
@@ -54,8 +56,9 @@ class Command:
         code = self._process.wait()
         end = self._clock.now()
         if code >= 0:
-            return Outcome(self.start, end, code, cancelled=False)
-        return Outcome(self.start, end, SIGNALLED - code, cancelled=-code in _CANCELLING)
+            return Outcome(self.start, end, code, cancelled=False, interrupted_by=self.interrupted_by)
+        cancelled = -code in _CANCELLING
+        return Outcome(self.start, end, SIGNALLED - code, cancelled, self.interrupted_by)
 
     def signal(self, number: int) -> None:
         """Pass a signal on; one that is too late is dropped."""
@@ -69,19 +72,42 @@ def check_command(command: Sequence[str], environment: Mapping[str, str]) -> Non
         raise _error(name, PermissionError() if os.path.exists(name) and os.sep in name else None)  # noqa: PTH110 - as typed
 
 
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Descriptors that a command gets as its stdout and stderr; None is our own."""
+
+    stdout: int | None = None
+    stderr: int | None = None
+
+    def close(self) -> None:
+        """Close them here: from then on only the command has them."""
+        for descriptor in (self.stdout, self.stderr):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+INHERITED: Final = Output()
+
+
 @contextmanager
-def started(command: Sequence[str], environment: Mapping[str, str], clock: Clock) -> Iterator[Command]:
+def started(
+    command: Sequence[str], environment: Mapping[str, str], clock: Clock, output: Output = INHERITED
+) -> Iterator[Command]:
     """The command, started; as long as it runs, signals do not end us but reach it.
 
-    CommandError if it cannot be started.
+    `output` is closed on our side. CommandError if the command cannot be started.
     """
     forwarder = _Forwarder()
     with forwarder.installed():
         start = clock.now()
         try:
-            process = subprocess.Popen(command, env=dict(environment))  # noqa: S603 - it is what we are for
+            process = subprocess.Popen(  # noqa: S603 - it is what we are for
+                command, env=dict(environment), stdout=output.stdout, stderr=output.stderr
+            )
         except OSError as error:
             raise _error(command[0], error) from error
+        finally:
+            output.close()
         running = Command(process, start, clock)
         forwarder.reaches(running)
         yield running
@@ -97,7 +123,8 @@ class _Forwarder:
     def reaches(self, command: Command) -> None:
         """From now on signals go to this command."""
         self._command = command
-        for number in self._early:
+        for number in self._early:  # also of the terminal: most likely it was too early for the command
+            _note(command, number)
             command.signal(number)
 
     @contextmanager
@@ -118,13 +145,18 @@ class _Forwarder:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         del frame
-        # What is typed at the terminal goes to its whole foreground group: the command has it already.
-        if number in _OF_THE_TERMINAL and _is_in_foreground():
-            return
         if self._command is None:
             self._early.append(number)
-        else:
+            return
+        _note(self._command, number)
+        # What is typed at the terminal goes to its whole foreground group: the command has it already.
+        if number not in _OF_THE_TERMINAL or not _is_in_foreground():
             self._command.signal(number)
+
+
+def _note(command: Command, number: int) -> None:
+    if number in _CANCELLING:
+        command.interrupted_by = number
 
 
 def _is_in_foreground() -> bool:

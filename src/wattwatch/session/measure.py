@@ -3,8 +3,8 @@
 import shlex
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -14,7 +14,7 @@ from wattwatch.client import Client
 from wattwatch.clock import Clock
 from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
-from wattwatch.session.command import CommandError, Outcome, started
+from wattwatch.session.command import INHERITED, Command, CommandError, Outcome, Output, started
 from wattwatch.session.hold import Hold
 
 _FIRST_READING_SECONDS: Final = 15.0
@@ -59,36 +59,53 @@ class MeasuredRun:
     lost: str = ""  # why there is no document, or why it is not of the whole run
 
 
+Attend = Callable[[str], AbstractContextManager[Output]]
+"""What goes along with a run, by its id, while its command runs; it says where that one's output goes."""
+
+
+@contextmanager
+def unattended(run_id: str) -> Iterator[Output]:
+    """Nothing goes along, and the command writes where we do."""
+    del run_id
+    yield INHERITED
+
+
 def say(text: str) -> None:
     """One line on stderr, for people."""
     print(f"wattwatch: {text}", file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
 
 
-def measure(wanted: WantedRun, environment: Mapping[str, str], clock: Clock, client: Client) -> MeasuredRun:
+def measure(
+    wanted: WantedRun,
+    environment: Mapping[str, str],
+    clock: Clock,
+    client: Client,
+    attend: Attend = unattended,
+) -> MeasuredRun:
     """Run a command as a run of the daemon behind `client`, and wait for its result.
 
     The command sees WATTWATCH_RUN_ID beside `environment`. Raises CommandError if it cannot be run (the run
     is then in the ledger as failed), ClientError if no run can be opened.
     """
-    hold = Hold(client, wanted.opening())
-    try:
-        outcome = _outcome(wanted, {**environment, "WATTWATCH_RUN_ID": hold.run_id}, clock, client, hold)
-    except CommandError as error:
-        hold.end({"state": "failed", "exit_status": error.exit_status})
-        hold.close()
-        raise
-    document = hold.result() if hold.end(_ending(outcome)) else None
-    hold.close()
-    return MeasuredRun(hold.run_id, outcome, document, hold.lost)
+    with closing(Hold(client, wanted.opening())) as hold:
+        environment = {**environment, "WATTWATCH_RUN_ID": hold.run_id}
+        try:
+            with (
+                attend(hold.run_id) as output,
+                started(wanted.command, environment, clock, output) as command,
+            ):
+                outcome = _outcome(command, client, hold.run_id)
+        except CommandError as error:
+            hold.end({"state": "failed", "exit_status": error.exit_status})
+            raise
+        document = hold.result() if hold.end(_ending(outcome)) else None
+        return MeasuredRun(hold.run_id, outcome, document, hold.lost)
 
 
-def _outcome(
-    wanted: WantedRun, environment: Mapping[str, str], clock: Clock, client: Client, hold: Hold
-) -> Outcome:
-    with started(wanted.command, environment, clock) as command:
-        # In a thread: a daemon that is slow to answer must not make the command's end look later.
-        Thread(target=_mark_start, args=(client, hold.run_id, command.start), daemon=True).start()
-        return command.wait()
+def _outcome(command: Command, client: Client, run_id: str) -> Outcome:
+    # In a thread: a daemon that is slow to answer must not make the command's end look later.
+    Thread(target=_mark_start, args=(client, run_id, command.start), daemon=True).start()
+    return command.wait()
 
 
 def _mark_start(client: Client, run_id: str, start: Instant) -> None:
