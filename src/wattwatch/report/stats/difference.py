@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 from wattwatch.report.stats import describe, means, ranks, resample
-from wattwatch.report.stats.records import Caution, Difference, Estimate
+from wattwatch.report.stats.records import ALPHA, Caution, Difference, Estimate
 from wattwatch.report.stats.sample import Sample, is_constant, sample_of
 
 Method = Literal["mann-whitney", "welch"]
@@ -71,16 +71,15 @@ def _ratio(one: Sample, other: Sample, centre: resample.Statistic, seed: int) ->
 
 
 def _cautions_of_ranks(one: Sample, other: Sample) -> Iterator[Caution]:
-    if (
-        ranks.smallest_p_value(one.size, other.size) >= ranks.ALPHA
-        or min(one.size, other.size) < _LEAST_COUNT
-    ):
+    if ranks.smallest_p_value(one.size, other.size) >= ALPHA or min(one.size, other.size) < _LEAST_COUNT:
         least = ranks.least_count()
         yield Caution(
             "too-few-repetitions",
-            f"{one.size} and {other.size} repetitions cannot show any difference at p < {ranks.ALPHA:.2g}, "
+            f"{one.size} and {other.size} repetitions cannot show any difference at p < {ALPHA:.2g}, "
             f"however large: make at least {least} and {least}",
         )
+    if min(one.size, other.size) < _LEAST_COUNT:
+        return
     if is_constant(one) and is_constant(other):
         yield _no_spread()
     elif approximated := ranks.approximation_caution(one, other):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from wattwatch.report.stats import means
-from wattwatch.report.stats.records import CONFIDENCE, Equivalence
+from wattwatch.report.stats.records import ALPHA, Equivalence
 from wattwatch.report.stats.sample import sample_of
 
 
@@ -17,4 +17,4 @@ def equivalence(one: Sequence[float], other: Sequence[float], margin: float) -> 
         raise ValueError(f"an equivalence margin is greater than 0, got {margin:g}")
     p_values = means.one_sided_p_values(sample_of(one), sample_of(other), margin)
     p_value = 1.0 if p_values is None else max(p_values)
-    return Equivalence(margin=margin, p_value=p_value, is_equivalent=p_value < 1 - CONFIDENCE)
+    return Equivalence(margin=margin, p_value=p_value, is_equivalent=p_value < ALPHA)

@@ -7,12 +7,12 @@ import numpy as np
 from scipy import optimize, stats
 
 from wattwatch.report.stats import noncentral
-from wattwatch.report.stats.records import CONFIDENCE, Estimate
+from wattwatch.report.stats.records import ALPHA, Estimate
 from wattwatch.report.stats.sample import Sample, is_constant
 
 _LEAST_COUNT: Final = 2
 _DEVIATIONS: Final = 12  # far beyond both tails that are looked for
-_TAIL: Final = (1 - CONFIDENCE) / 2
+_TAIL: Final = ALPHA / 2
 
 
 class WelchError(NamedTuple):

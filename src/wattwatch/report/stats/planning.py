@@ -1,5 +1,6 @@
 """How many repetitions a question needs, before they are made. Two groups of one size, two-sided."""
 
+from collections.abc import Callable
 from math import pi, sqrt
 from statistics import harmonic_mean
 from typing import Final
@@ -8,14 +9,14 @@ from scipy import optimize, stats
 
 from wattwatch.report.stats import noncentral, ranks
 from wattwatch.report.stats.difference import Method
-from wattwatch.report.stats.records import Summary
+from wattwatch.report.stats.records import ALPHA, Summary
 
-ALPHA: Final = ranks.ALPHA
 USUAL_POWER: Final = 0.8
 # Repetitions are worth 3/pi as many for ranks as for means, if figures are normal (Pitman 1948).
 RANK_EFFICIENCY: Final = 3 / pi
 _LEAST_COUNT: Final = 2
 _MOST_COUNT: Final = 1_000_000
+_ANY: Final = 1.0  # standard deviation
 
 
 def power(
@@ -29,16 +30,18 @@ def power(
     """The chance to see a difference with `count` repetitions in each group, 0 to 1.
 
     By the noncentral t (Cohen 1988), which is exact for normal figures of equal spread. Mann-Whitney counts
-    as t with 3/pi of the repetitions, and as 0 where even separate groups would not reach `alpha`.
+    as t with 3/pi of the repetitions, at the level that it attains: exact p-values go in steps.
     """
     if not standard_deviation > 0:
         raise ValueError("a standard deviation to plan with is greater than 0")
-    if count < _least_count(method, alpha):
+    worth, level = float(count), alpha
+    if method == "mann-whitney":
+        worth, level = count * RANK_EFFICIENCY, ranks.attained_level(count, count, alpha)
+    if count < _LEAST_COUNT or not level:
         return 0.0
-    worth = count * (RANK_EFFICIENCY if method == "mann-whitney" else 1.0)
     freedom = 2 * worth - 2
     noncentrality = difference / (standard_deviation * sqrt(2 / worth))
-    critical = float(stats.t.isf(alpha / 2, freedom))
+    critical = float(stats.t.isf(level / 2, freedom))
     above = 1 - noncentral.cumulated(critical, freedom, noncentrality)
     return above + noncentral.cumulated(-critical, freedom, noncentrality)
 
@@ -59,16 +62,9 @@ def repetitions_needed(
     def reaches(count: int) -> bool:
         return _power(standard_deviation, difference, count, alpha=alpha, method=method) >= power
 
-    enough = _least_count(method, alpha)
-    while not reaches(enough):
-        enough *= 2
-        if enough > _MOST_COUNT:
-            raise ValueError("more than a million repetitions would be needed: the difference is too small")
-    too_few = enough // 2
-    while enough - too_few > 1:
-        middle = (enough + too_few) // 2
-        too_few, enough = (too_few, middle) if reaches(middle) else (middle, enough)
-    return enough
+    # Below, the level that ranks attain goes up and down, and so may the power: no bisection there.
+    few = next(filter(reaches, range(_LEAST_COUNT, ranks.LARGEST_EXACT_COUNT + 1)), None)
+    return few or _first_above(ranks.LARGEST_EXACT_COUNT, reaches)
 
 
 def detectable_difference(
@@ -84,9 +80,9 @@ def detectable_difference(
     In the unit of the standard deviation; None where no difference can be seen, or there is no spread.
     """
     _check_power(power, alpha)
-    if count < _least_count(method, alpha) or not standard_deviation > 0:
+    if _power(1.0, _ANY, count, alpha=alpha, method=method) == 0 or not standard_deviation > 0:
         return None
-    most = 1.0
+    most = _ANY
     while _power(1.0, most, count, alpha=alpha, method=method) < power:
         most *= 2
     found = optimize.brentq(
@@ -112,8 +108,16 @@ def detectable_between(one: Summary, other: Summary, *, method: Method = "mann-w
 _power = power  # the name is a parameter in the functions above
 
 
-def _least_count(method: Method, alpha: float) -> int:
-    return ranks.least_count(alpha) if method == "mann-whitney" else _LEAST_COUNT
+def _first_above(too_few: int, reaches: Callable[[int], bool]) -> int:
+    enough = 2 * too_few
+    while not reaches(enough):
+        too_few, enough = enough, 2 * enough
+        if enough > _MOST_COUNT:
+            raise ValueError("more than a million repetitions would be needed: the difference is too small")
+    while enough - too_few > 1:
+        middle = (enough + too_few) // 2
+        too_few, enough = (too_few, middle) if reaches(middle) else (middle, enough)
+    return enough
 
 
 def _check_power(power: float, alpha: float) -> None:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from wattwatch.report.stats.records import CONFIDENCE, Caution, Estimate
+from wattwatch.report.stats.records import ALPHA, Caution, Estimate
 from wattwatch.report.stats.sample import Sample
 
-ALPHA: Final = 1 - CONFIDENCE
-_LARGEST_EXACT_COUNT: Final = 50  # above, the normal approximation is right to the third digit
+LARGEST_EXACT_COUNT: Final = 50  # above, the normal approximation is right to the third digit
 _HALF: Final = 0.5  # continuity: U goes in whole steps
 _INSIDE: Final = 1e-9  # beside the share itself: at 0 and 1 it is a root, too, but not the one
 _LEAST_COUNT: Final = 2
@@ -56,7 +55,7 @@ def approximation_caution(one: Sample, other: Sample) -> Caution | None:
     """Why p is not exact; None if it is."""
     if is_exact(one, other):
         return None
-    cause = "equal values" if _is_small(one.size, other.size) else f"over {_LARGEST_EXACT_COUNT} repetitions"
+    cause = "equal values" if _is_small(one.size, other.size) else f"over {LARGEST_EXACT_COUNT} repetitions"
     return Caution("p-approximated", f"{cause}: {_APPROXIMATED}")
 
 
@@ -90,14 +89,26 @@ def hodges_lehmann(one: Sample, other: Sample) -> Estimate:
 def critical_u(one_count: int, other_count: int, alpha: float = ALPHA) -> int:
     """The greatest U that a two-sided test at `alpha` rejects, as in the printed tables; -1 if none."""
     if _is_small(one_count, other_count):
-        cumulated = np.cumsum(_distribution(one_count, other_count))
-        return int(np.searchsorted(cumulated, alpha / 2, side="right")) - 1
+        return int(np.searchsorted(_cumulated(one_count, other_count), alpha / 2, side="right")) - 1
     pairs = one_count * other_count
     deviation = sqrt(pairs * (one_count + other_count + 1) / 12)
     return floor(pairs / 2 - float(stats.norm.isf(alpha / 2)) * deviation - _HALF)
 
 
+def attained_level(one_count: int, other_count: int, alpha: float = ALPHA) -> float:
+    """The chance of a false alarm that a test at `alpha` really has, as p goes in steps; 0 if none."""
+    if not _is_small(one_count, other_count):
+        return alpha
+    critical = critical_u(one_count, other_count, alpha)
+    return 0.0 if critical < 0 else float(2 * _cumulated(one_count, other_count)[critical])
+
+
 @lru_cache(maxsize=256)
+def _cumulated(one_count: int, other_count: int) -> NDArray[np.float64]:
+    return np.cumsum(_distribution(one_count, other_count))
+
+
+@lru_cache(maxsize=4096)
 def _distribution(one_count: int, other_count: int) -> NDArray[np.float64]:
     """Probabilities of U = 0, 1, … without ties (Mann and Whitney 1947)."""
     if not one_count or not other_count:
@@ -112,7 +123,7 @@ def _distribution(one_count: int, other_count: int) -> NDArray[np.float64]:
 
 
 def _is_small(one_count: int, other_count: int) -> bool:
-    return max(one_count, other_count) <= _LARGEST_EXACT_COUNT
+    return max(one_count, other_count) <= LARGEST_EXACT_COUNT
 
 
 def _differences(one: Sample, other: Sample) -> NDArray[np.float64]:

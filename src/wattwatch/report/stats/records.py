@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 CONFIDENCE: Final = 0.95
+ALPHA: Final = 0.05  # 1 - CONFIDENCE, without its rounding: p = 0.05 itself is not below
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from wattwatch.report.stats.records import Caution
+from wattwatch.report.stats.records import ALPHA, Caution
 
 Figures = NDArray[np.float64]
 
@@ -20,6 +20,7 @@ _ONE_OUTLIER_OF: Final = 5  # so many of the others may lie apart, too
 DRIFT_LEVEL: Final = 0.02
 _LEAST_COUNT: Final = 5
 _COOL_DOWN: Final = "let it cool down between runs, and shuffle what is compared"
+_IN_BLOCKS: Final = "the groups were measured one after the other"
 _ONE_AFTER_THE_OTHER: Final = 0.5  # Cliff's delta of the places: 3 of 4 pairs of runs in the same order
 
 
@@ -56,31 +57,35 @@ def drift(values: Sequence[float], temperatures: Sequence[float] | None = None) 
     return Caution("drift", f"{text}: {_COOL_DOWN}")
 
 
-def drift_between(
+def confounded_order(
     one: Sequence[float], other: Sequence[float], one_places: Sequence[int], other_places: Sequence[int]
 ) -> Caution | None:
-    """A caution where two groups were measured one after the other while the figures drifted.
+    """A caution where two groups were measured one after the other; None for an interleaved series.
 
-    The places are those of the runs in the whole series. The difference of the groups may then be the drift;
-    in a shuffled series drift only adds spread. The trend within both groups together is tested by the sum of
-    their Kendall scores (Hirsch, Slack and Smith 1982), p < 0.02, which no difference of the groups moves.
+    The places are those of the runs in their common series. What drifts then looks like a difference of the
+    groups, while in a shuffled series it only adds spread. "drift-between" where a drift is seen, at 0.05, the
+    level of the verdict that it puts in doubt: by the sum of both groups' Kendall scores (Hirsch, Slack, Smith
+    1982), which no difference of the groups moves. Else "not-shuffled".
     """
     apart = float(np.sign(np.subtract.outer(np.asarray(other_places), np.asarray(one_places))).mean())
     if abs(apart) <= _ONE_AFTER_THE_OTHER:
         return None
     scores, variances = zip(_score(one, one_places), _score(other, other_places), strict=True)
     score, variance = sum(scores), sum(variances)
-    if not variance or 2 * stats.norm.sf((abs(score) - 1) / np.sqrt(variance)) >= DRIFT_LEVEL:
-        return None
+    if not variance or 2 * stats.norm.sf((abs(score) - 1) / np.sqrt(variance)) >= ALPHA:
+        return Caution(
+            "not-shuffled", f"{_IN_BLOCKS}: a slow drift would look like a difference; use --shuffle"
+        )
+    direction = "rose" if score > 0 else "fell"
     return Caution(
         "drift-between",
-        f"the groups were measured one after the other while the figures {'rose' if score > 0 else 'fell'} "
-        "from run to run: their difference may be this drift; measure again with --shuffle",
+        f"{_IN_BLOCKS} while the figures {direction} from run to run: their difference may be this drift; "
+        "measure again with --shuffle",
     )
 
 
 def _score(values: Sequence[float], places: Sequence[int]) -> tuple[float, float]:
-    """Kendall's score of values against their places, and its variance if there is no trend (Kendall 1975)."""
+    """Kendall's score of values against their places, and its variance without trend (Kendall 1975)."""
     if len(values) != len(places):
         raise ValueError("one place is needed for each repetition")
     figures = np.asarray(values, dtype=np.float64)[np.argsort(places, kind="stable")]

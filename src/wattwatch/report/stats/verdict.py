@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
-from wattwatch.report.stats.records import CONFIDENCE, Difference, Equivalence, Estimate
+from wattwatch.report.stats.records import ALPHA, Difference, Equivalence, Estimate
 
-ALPHA: Final = 1 - CONFIDENCE
 _INTERVAL_SCALES: Final = frozenset({"°C"})  # their zero is a convention: no percentages
 _LEAST_P: Final = 0.001
 
