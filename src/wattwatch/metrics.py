@@ -154,6 +154,9 @@ RUN_PEAK_POWER = MetricSpec("wattwatch_run_peak_power_watts", "gauge", "Highest 
 RUN_TEMPERATURE = MetricSpec(
     "wattwatch_run_temperature_celsius", "gauge", "Temperature in a run.", ("run_id", "stat")
 )
+RUN_EPOCHS = MetricSpec(
+    "wattwatch_run_epochs_total", "counter", "Epochs of a run that have ended.", ("run_id",)
+)
 RUN_ACTIVE = MetricSpec(
     "wattwatch_run_active", "gauge", "1 while a phase of a run is open.", ("run_id", "step", "phase")
 )

@@ -45,16 +45,20 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def told(ledger: Ledger) -> list[Event]:
-    """Every event of a small history: two runs, phases, a label, a contradiction, a result."""
+    """Every event of a small history: two runs, phases, epochs, a contradiction, a result."""
     clock = FakeClock()
     write = journal(ledger, clock)
     run = write.open(RunRequest("a", name="one", phase="setup", hold=True), "pi-1", write.now(), 0).run
     clock.advance(1)
     write.open_phase(run, "training", write.now(), nested=False)
+    write.open_epoch(run, 0, write.now())
     clock.advance(1)
+    write.open_epoch(ledger.run("a"), 1, write.now())
     write.open_phase(ledger.run("a"), "evaluation", write.now(), nested=True)
     clock.advance(1)
     write.close_phase(ledger.run("a"), write.now())
+    write.close_epoch(ledger.run("a"), write.now(), 1, {"loss": 0.5, "accuracy": None})
+    write.open_epoch(ledger.run("a"), 2, write.now())
     clock.advance(1)
     stale = ledger.run("a")
     write.end(stale, RunState.SUCCEEDED, 0, write.now(), stamp(1000.5))
@@ -100,6 +104,14 @@ def test_the_fold_tells_the_run(events: list[Event]) -> None:
         ("training", 1003.0, 1004.0),
     ]
     assert run.final_at == stamp(1004)
+    epochs = [
+        (e.epoch, e.start.at.boot_seconds, e.end and e.end.at.boot_seconds, e.values) for e in run.epochs
+    ]
+    assert epochs == [
+        (0, 1001.0, 1002.0, {}),
+        (1, 1002.0, 1003.0, {"loss": 0.5, "accuracy": None}),
+        (2, 1003.0, 1004.0, {}),
+    ]
     assert replay(events).runs["b"].is_open
 
 

@@ -82,7 +82,7 @@ def test_a_run_from_opening_to_result(node: FakeNode) -> None:
     document = call(node, "GET", "/v1/runs/r")
     assert [phase["sampled_seconds"] for phase in document["phases"]] == [5.0, 3.0]
     (listed,) = call(node, "GET", "/v1/runs")["runs"]
-    assert listed == {key: document[key] for key in document if key not in ("phases", "warnings")}
+    assert listed == {key: document[key] for key in document if key not in ("phases", "epochs", "warnings")}
 
 
 def test_opening_twice_tells_the_same_run(node: FakeNode) -> None:
@@ -221,3 +221,48 @@ def test_phases_are_told_with_their_edges(node: FakeNode) -> None:
         ("training", "04.000000", None),
     ]
     assert problem(node, "GET", "/v1/runs/unknown/phases")[0] == 404
+
+
+def test_epochs_are_opened_and_closed(node: FakeNode) -> None:
+    call(node, "POST", "/v1/runs", {"run_id": "r"})
+    node.play(1)
+    first = call(node, "POST", "/v1/runs/r/epochs", {"epoch": 0})
+    assert first == {"run_id": "r", "epoch": 0, "started_at": "2023-11-14T22:30:03.000000Z"}
+    node.play(3)
+    at = {"boot_id": "boot-1", "boot_seconds": 1005.0}
+    values = {"loss": 0.5, "accuracy": None}
+    closing = {"epoch": 0, "close": True, "at": at, "values": values}
+    closed = call(node, "POST", "/v1/runs/r/epochs", closing)
+    assert (closed["run_id"], closed["epoch"], closed["duration_seconds"]) == ("r", 0, 2.0)
+    assert (closed["energy_joules"], closed["covered_ratio"]) == (pytest.approx(10.0), 1.0)
+    assert (closed["temperature_max_celsius"], closed["mean_power_watts"]) == (50.0, pytest.approx(5.0))
+    assert call(node, "POST", "/v1/runs/r/epochs", closing) == closed
+    (epoch,) = call(node, "GET", "/v1/runs/r")["epochs"]
+    assert {"run_id": "r"} | epoch == closed
+    assert epoch["values"] == values
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ({}, 400, "epoch"),
+        ({"epoch": "1"}, 400, "whole number"),
+        ({"epoch": True}, 400, "whole number"),
+        ({"epoch": 1.5}, 400, "whole number"),
+        ({"epoch": -1}, 400, "from 0 to"),
+        ({"close": True}, 409, "no epoch is open"),
+        ({"epoch": 9, "close": True}, 409, "no epoch 9"),
+        ({"close": True, "values": [1]}, 400, "an object of numbers"),
+        ({"close": True, "values": {"loss": "low"}}, 400, "an object of numbers"),
+        ({"close": True, "values": {"loss": False}}, 400, "an object of numbers"),
+        ({"close": True, "values": {"loss": float("nan")}}, 400, "finite"),
+        ({"close": True, "values": {"loss": 10**400}}, 400, "finite"),
+    ],
+)
+def test_epoch_marks_that_are_refused(
+    node: FakeNode, body: dict[str, Any], status: int, message: str
+) -> None:
+    call(node, "POST", "/v1/runs", {"run_id": "r"})
+    told, detail = problem(node, "POST", "/v1/runs/r/epochs", body)
+    assert told == status
+    assert message in detail

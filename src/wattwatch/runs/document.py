@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from wattwatch.clock import rfc3339
 from wattwatch.runs.conditions import condition_warnings
+from wattwatch.runs.epochs import epoch_documents
 from wattwatch.runs.figures import Figures, NodeFacts, RunFigures
-from wattwatch.runs.run import Completeness, Run, RunState
+from wattwatch.runs.run import Completeness, Epoch, Run, RunState, Stamp
 
+_MICROSECOND_DIGITS: Final = 6
 _SHORT_RATIO: Final = 0.02  # edges that make more of the energy doubtful than that are a warning
 _DISAGREEMENT_RATIO: Final = 0.03
 _DISAGREEMENT_JOULES: Final = 500.0
@@ -66,6 +68,7 @@ def run_document(
         "completeness": completeness.value,
         "nodes": nodes,
         "phases": phases,
+        "epochs": _bare_epochs(run) if figures is None else [],  # figured by who measures
         "warnings": warnings,
     }
 
@@ -78,6 +81,21 @@ def unmeasured_document(run: Run) -> dict[str, Any]:
     times = RunTimes(run.start.utc_seconds, ended_seconds, duration_seconds)
     document = run_document(run, times, None, None, Completeness.INCOMPLETE)
     return document | {"warnings": ["the process that measured this run is gone: its energy is not known"]}
+
+
+def _bare_epochs(run: Run) -> list[dict[str, Any]]:
+    """Epochs by what the ledger says of them: who measures the run puts their figures in."""
+    until = run.end or run.last_event or run.start
+    return epoch_documents(run.epochs, {}, _believed_utc, lambda epoch: _believed_seconds(epoch, until))
+
+
+def _believed_utc(stamp: Stamp) -> float:
+    return stamp.utc_seconds
+
+
+def _believed_seconds(epoch: Epoch, until: Stamp) -> float:
+    seconds = (epoch.end or until).utc_seconds - epoch.start.utc_seconds
+    return max(0.0, round(seconds, _MICROSECOND_DIGITS))
 
 
 def node_document(figures: Figures, facts: NodeFacts, zone: str) -> dict[str, Any]:

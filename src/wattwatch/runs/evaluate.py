@@ -1,8 +1,9 @@
 """Figures of runs from the store. What is settled is remembered: a long run costs its last seconds."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Final
 
 from wattwatch.errors import StoreError
@@ -10,12 +11,13 @@ from wattwatch.reading import Channel, Instant, Reading
 from wattwatch.runs.conditions import condition_channels
 from wattwatch.runs.edges import Edge, EdgeChannels, EdgeReader, edge_channels, growth_between
 from wattwatch.runs.energy import EnergyFigures
+from wattwatch.runs.epochs import SETTLED_SECONDS, EpochBook, EpochFigures, EpochPlace, EpochSight
 from wattwatch.runs.figures import Figures, NodeFacts, Progress, RunFigures, RunHistory
 from wattwatch.runs.hosts import GaugeFigures, preferred_zones, value_at
 from wattwatch.runs.memo import ConditionsMemo, EnergyMemo, FoldMemo, GrowthMemo, gauge_memo
 from wattwatch.runs.partition import Piece, partition, union
 from wattwatch.runs.parts import BootReach, Part, boot_parts
-from wattwatch.runs.run import Run, Stamp
+from wattwatch.runs.run import Epoch, Run, Stamp
 from wattwatch.sampling.snapshot import Primary
 from wattwatch.store.base import Span
 
@@ -25,6 +27,7 @@ OBSERVER_CHANNEL: Final = "self/process/cpu_seconds"
 _MARK_LAG_SECONDS: Final = 1.0  # a phase mark may come that late and still lower no counter
 _BOOT_END_SECONDS: Final = 1e12  # later than any instant of a boot, and microseconds still fit in 64 bits
 _MICROSECONDS: Final = 1_000_000
+_EPOCHS_A_LOOK: Final = 200  # bounds what a tick costs after a restart in a run with thousands of them
 _NO_CHANNELS: Final = EdgeChannels((), {}, (), ())
 
 
@@ -44,6 +47,8 @@ class _RunMemo:
     supplies: tuple[Primary | None, Primary | None]
     zone: Channel | None = None
     parts: dict[tuple[str, Instant], _PartMemo] = field(default_factory=dict)
+    epochs: EpochBook = field(default_factory=EpochBook)
+    epochs_tried: int = 0  # so many have been looked at as time went on
 
     def of(self, part: Part) -> _PartMemo:
         """The memo of a part, which starts where the part does."""
@@ -101,6 +106,7 @@ class Evaluator:
     def progress(self, run: Run, now: Stamp, facts: NodeFacts) -> Progress:
         """Settled energy by phase, and the temperatures so far."""
         look = self._look(run, now, facts)
+        self._settle_epochs(look)
         settled, temperature = True, GaugeFigures()
         phases, fallback = defaultdict[str, EnergyFigures](EnergyFigures), dict[str, EnergyFigures]()
         for part in self._parts(look, partition(run.windows, now)):
@@ -139,6 +145,22 @@ class Evaluator:
         whole = replace(whole or Figures(), edge_uncertainty_joules=uncertainty_joules)
         return RunFigures(whole, phases, look.memo.zone.zone if look.memo.zone else "")
 
+    def epochs(
+        self,
+        run: Run,
+        now: Stamp,
+        facts: NodeFacts,
+        epochs: Sequence[Epoch],
+        *,
+        final: bool = False,
+    ) -> dict[str, EpochFigures]:
+        """Figures of these epochs of a run (and of settled ones) by id, as they are now."""
+        return self._of_epochs(replace(self._look(run, now, facts), final=final), epochs)
+
+    def epoch_seconds(self, epoch: Epoch, now: Stamp) -> float:
+        """How long an epoch is; an open one, up to now."""
+        return self.seconds_between(epoch.start, epoch.end or now)
+
     def host_is_read(self, at: Instant) -> bool:
         """Whether the host's counters are known at an instant: they were read then or later."""
         return any(_is_from(reading, at) for reading in self._history.readings(MEMORY_CHANNEL, Span(at, at)))
@@ -152,6 +174,27 @@ class Evaluator:
         """The last instant of a boot at which the primary, or else the host, was read."""
         reach = self._reach(boot_id, facts)
         return None if reach is None else reach.last
+
+    def _of_epochs(self, look: _Look, epochs: Sequence[Epoch]) -> dict[str, EpochFigures]:
+        book, facts, zone = look.memo.epochs, look.facts, look.memo.zone
+        zone_id = zone.id if zone else None
+        sight = EpochSight(self._history, facts.curve, zone_id, look.now.at, look.final)
+        places = (self._place(look, epoch) for epoch in epochs if not book.knows(epoch))
+        return book.figures(places, sight)
+
+    def _place(self, look: _Look, epoch: Epoch) -> EpochPlace:
+        piece = Piece("", epoch.start, epoch.end or look.now)
+        microseconds = round(self.epoch_seconds(epoch, look.now) * _MICROSECONDS)
+        return EpochPlace(epoch, microseconds, tuple(self._parts(look, [piece])))
+
+    def _settle_epochs(self, look: _Look) -> None:
+        """Take in epochs that have ended since: once each, so that the end of a run has little to read."""
+        memo, now = look.memo, look.now.at
+        waiting = islice(look.run.epochs, memo.epochs_tried, memo.epochs_tried + _EPOCHS_A_LOOK)
+        ended = [epoch for epoch in waiting if _is_long_over(epoch, now)]
+        if ended:
+            memo.epochs_tried += len(ended)
+            self._of_epochs(look, ended)
 
     def _look(self, run: Run, now: Stamp, facts: NodeFacts) -> _Look:
         memo = self._memos.get(run.run_id)
@@ -270,6 +313,13 @@ class Evaluator:
 
 def _boot_seconds(at: Instant) -> float:
     return at.boot_seconds
+
+
+def _is_long_over(epoch: Epoch, now: Instant) -> bool:
+    if epoch.end is None:
+        return False
+    end = epoch.end.at
+    return end.boot_id != now.boot_id or now.boot_seconds > end.boot_seconds + SETTLED_SECONDS
 
 
 def _joined(one: Figures | None, later: Figures) -> Figures:

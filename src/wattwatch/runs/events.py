@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cmp_to_key
+from itertools import pairwise
 from typing import Any
 
 from wattwatch.reading import Instant
-from wattwatch.runs.run import Run, RunState, Stamp, Window
+from wattwatch.runs.run import Epoch, Run, RunState, Stamp, Window
 
 
 class EventKind(StrEnum):
@@ -20,6 +21,8 @@ class EventKind(StrEnum):
     WINDOW_CLOSED = "window_closed"
     RUN_ENDED = "run_ended"
     BOOT_SEEN = "boot_seen"  # the node is measured again after a reboot
+    EPOCH_OPENED = "epoch_opened"  # closes the former
+    EPOCH_CLOSED = "epoch_closed"
     LABEL = "label"
     RESULT = "result"
 
@@ -84,6 +87,7 @@ def fold_run(events: list[Event]) -> Run | None:
         token_hash=data["token_hash"],
         keeper=data.get("keeper", ""),
         windows=_windows(ordered, start, end),
+        epochs=_epochs(ordered, start, end),
         boots=tuple(_boots(ordered)),
         last_event=max((event.stamp for event in ordered), key=in_time_order),
         final_at=None if result is None else result.stamp,
@@ -135,6 +139,48 @@ def _clipped(window: Window, start: Stamp, end: Stamp | None) -> Window:
         opening = _earlier(opening, end)
         closing = end if closing is None else _earlier(closing, end)
     return replace(window, start=opening, end=None if closing is None else _later(closing, opening))
+
+
+def _epochs(ordered: list[Event], start: Stamp, end: Stamp | None) -> tuple[Epoch, ...]:
+    """Epochs within their run; each ends where it was closed, at the latest where the next begins."""
+    opened: dict[str, Event] = {}
+    closed: dict[str, Event] = {}
+    for event in ordered:
+        if event.kind is EventKind.EPOCH_OPENED:
+            opened.setdefault(event.data["epoch_id"], event)
+        elif event.kind is EventKind.EPOCH_CLOSED:
+            closed.setdefault(event.data["epoch_id"], event)
+    if not opened:
+        return ()
+    unended = sorted(
+        (_epoch(event, closed.get(key)) for key, event in opened.items()),
+        key=lambda epoch: in_time_order(epoch.start),
+    )
+    bounds = [*(later.start for _, later in pairwise(unended)), end]
+    return tuple(
+        _epoch_within(epoch, start, end, bound) for epoch, bound in zip(unended, bounds, strict=True)
+    )
+
+
+def _epoch(opened: Event, closed: Event | None) -> Epoch:
+    return Epoch(
+        epoch_id=opened.data["epoch_id"],
+        epoch=opened.data["epoch"],
+        start=opened.stamp,
+        end=None if closed is None else closed.stamp,
+        values={} if closed is None else closed.data["values"],
+    )
+
+
+def _epoch_within(epoch: Epoch, start: Stamp, end: Stamp | None, bound: Stamp | None) -> Epoch:
+    """The epoch from the start of its run on, at most to the next one, or to the end of its run."""
+    opening = _later(epoch.start, start)
+    opening = opening if end is None else _earlier(opening, end)
+    closing = epoch.end
+    for limit in (bound, end):
+        if limit is not None:
+            closing = limit if closing is None else _earlier(closing, limit)
+    return replace(epoch, start=opening, end=None if closing is None else _later(closing, opening))
 
 
 def _boots(ordered: list[Event]) -> Iterable[Stamp]:

@@ -14,6 +14,7 @@ from wattwatch.runs import phases
 from wattwatch.runs.events import Event, EventKind, stamp_to_json
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.run import (
+    Epoch,
     Run,
     RunConflict,
     RunRequest,
@@ -22,14 +23,17 @@ from wattwatch.runs.run import (
     UlidMaker,
     UnknownRun,
     Window,
+    check_epoch,
     check_phase,
     check_run_id,
+    check_values,
 )
 
 _TOKEN_BYTES: Final = 16
 _FUTURE_SECONDS: Final = 1.0
 _OPEN_RUNS: Final = 100
 _WINDOWS: Final = 2_000
+_EPOCHS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,45 @@ class Journal:
         self._change(run, current.window_id, following, window_id, at)
         return window_id
 
+    def open_epoch(self, run: Run, epoch: int, at: Stamp) -> Epoch:
+        """Open an epoch and close the former.
+
+        The open epoch's number, or an instant at which that number began, is said twice: nothing changes.
+        RunConflict if the run has ended or the instant is before its last epoch mark.
+        """
+        check_epoch(epoch)
+        known = next((e for e in reversed(run.epochs) if e.epoch == epoch and e.start.at == at.at), None)
+        known = known or (run.open_epoch if run.open_epoch and run.open_epoch.epoch == epoch else None)
+        if known is not None:
+            return known
+        if not run.is_open:
+            raise RunConflict(f"run {run.run_id} has ended: {run.state}")
+        if len(run.epochs) >= _EPOCHS:
+            raise RunConflict(f"run {run.run_id}: at most {_EPOCHS} epochs")
+        _check_epoch_order(run, at)
+        data = {"epoch_id": self._new_id(), "epoch": epoch}
+        self._ledger.append(self._event(run.run_id, EventKind.EPOCH_OPENED, at, data))
+        return self._ledger.run(run.run_id).epochs[-1]
+
+    def close_epoch(
+        self, run: Run, at: Stamp, epoch: int | None = None, values: Mapping[str, float | None] | None = None
+    ) -> Epoch:
+        """Close the open epoch, or that of a number; one that has ended stays as it is.
+
+        RunConflict if there is none, or the instant is before it began.
+        """
+        check_values(values or {})
+        found = run.open_epoch if epoch is None else _epoch_of(run, epoch)
+        if found is None:
+            which = "no epoch is open" if epoch is None else f"no epoch {epoch}"
+            raise RunConflict(f"run {run.run_id}: {which}")
+        if found.end is not None:
+            return found
+        _check_epoch_order(run, at)
+        data = {"epoch_id": found.epoch_id, "values": dict(values or {})}
+        self._ledger.append(self._event(run.run_id, EventKind.EPOCH_CLOSED, at, data))
+        return self._ledger.run(run.run_id).epochs[-1]
+
     def end(
         self, run: Run, state: RunState, exit_status: int | None, at: Stamp, start: Stamp | None = None
     ) -> Run:
@@ -203,6 +246,16 @@ class Journal:
 
     def _event(self, run_id: str, kind: EventKind, at: Stamp, data: Mapping[str, Any]) -> Event:
         return Event(self._new_id(), run_id, kind, at, data)
+
+
+def _epoch_of(run: Run, epoch: int) -> Epoch | None:
+    return next((known for known in reversed(run.epochs) if known.epoch == epoch), None)
+
+
+def _check_epoch_order(run: Run, at: Stamp) -> None:
+    last = run.epochs[-1] if run.epochs else None
+    if last is not None and at.is_before(last.end or last.start):
+        raise RunConflict(f"run {run.run_id}: that instant is before its last epoch mark")
 
 
 def _open_window(run: Run, at: Stamp) -> Window:

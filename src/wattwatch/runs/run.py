@@ -2,8 +2,9 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -23,6 +24,9 @@ _PHASE_CHARACTERS: Final = 64
 _LABEL_CHARACTERS: Final = 256
 _COMMAND_CHARACTERS: Final = 4096
 _LABELS: Final = 32
+_VALUES: Final = 32
+_VALUE_CHARACTERS: Final = 64
+_HIGHEST_EPOCH: Final = 1_000_000_000
 
 
 class UnknownRun(RunError):  # noqa: N818 - the verdict is the name
@@ -82,6 +86,17 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the training data; not a phase, it lies across them. `epoch_id` is its identity."""
+
+    epoch_id: str
+    epoch: int  # as the user counts; two trainings in one run may count alike
+    start: Stamp
+    end: Stamp | None = None  # None while it is open
+    values: Mapping[str, float | None] = field(default_factory=dict)  # loss and the like; None is no number
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """What the opener of a run says of it; `checked` bounds every part."""
 
@@ -127,6 +142,7 @@ class Run:
     token_hash: str = ""
     keeper: str = ""  # the process that measures it; "" is the daemon that owns the ledger
     windows: tuple[Window, ...] = ()  # in order of their start
+    epochs: tuple[Epoch, ...] = ()  # in order of their start, none over another
     boots: tuple[Stamp, ...] = ()  # first sight of every later boot while it was open
     last_event: Stamp | None = None
     final_at: Stamp | None = None  # when its final result was stored
@@ -140,6 +156,11 @@ class Run:
     def open_window(self) -> Window | None:
         """The window that is open now."""
         return next((window for window in reversed(self.windows) if window.end is None), None)
+
+    @property
+    def open_epoch(self) -> Epoch | None:
+        """The epoch that is open now."""
+        return self.epochs[-1] if self.epochs and self.epochs[-1].end is None else None
 
 
 class UlidMaker:
@@ -199,3 +220,22 @@ def check_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
         if len(value) > _LABEL_CHARACTERS or not value.isprintable():
             raise RunError(f"label {key}: at most {_LABEL_CHARACTERS} printable characters")
     return labels
+
+
+def check_epoch(epoch: int) -> int:
+    """The number of an epoch; RunError if it is negative or over a billion."""
+    if not 0 <= epoch <= _HIGHEST_EPOCH:
+        raise RunError(f"epoch {epoch}: a whole number from 0 to {_HIGHEST_EPOCH}")
+    return epoch
+
+
+def check_values(values: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """What was counted in an epoch; RunError if there is too much of it, or it is neither number nor None."""
+    if len(values) > _VALUES:
+        raise RunError(f"values: at most {_VALUES}, got {len(values)}")
+    for name, value in values.items():
+        if not name or len(name) > _VALUE_CHARACTERS or not name.isprintable():
+            raise RunError(f"value {name[:40]!r}: a name of 1 to {_VALUE_CHARACTERS} printable characters")
+        if value is not None and not abs(value) <= sys.float_info.max:  # nor NaN
+            raise RunError(f"value {name}: a finite number, or null where there is none")
+    return values

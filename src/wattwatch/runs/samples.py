@@ -5,6 +5,7 @@ from typing import Any
 
 from wattwatch.metrics import (
     RUN_ACTIVE,
+    RUN_EPOCHS,
     RUN_GROSS_ENERGY,
     RUN_INFO,
     RUN_PEAK_POWER,
@@ -69,6 +70,9 @@ def _fallback_energy(run_id: str, progress: Progress, facts: NodeFacts) -> Itera
 def _names(run: Run) -> Iterator[Sample]:
     yield Sample(RUN_INFO, (run.run_id, run.name, run.experiment, "", "", ""), 1.0)
     yield Sample(RUN_STATE, (run.run_id, run.state.value), 1.0)
+    if run.epochs:
+        ended = sum(epoch.end is not None for epoch in run.epochs)
+        yield Sample(RUN_EPOCHS, (run.run_id,), float(ended))
 
 
 def _seconds(run_id: str, sampled: float, recovered: float, missing: float) -> Iterator[Sample]:

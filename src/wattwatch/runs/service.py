@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -13,13 +13,14 @@ from wattwatch.errors import StoreError
 from wattwatch.metrics import Sample
 from wattwatch.reading import Instant
 from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
+from wattwatch.runs.epochs import epoch_documents
 from wattwatch.runs.evaluate import Evaluator
 from wattwatch.runs.figures import NodeFacts, RunHistory
 from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
-from wattwatch.runs.run import Completeness, Run, RunRequest, RunState, Stamp, UlidMaker, Window
+from wattwatch.runs.run import Completeness, Epoch, Run, RunRequest, RunState, Stamp, UlidMaker, Window
 from wattwatch.runs.samples import final_samples, progress_samples
 
 logger = logging.getLogger("wattwatch.runs")
@@ -30,6 +31,7 @@ OWNER_SECONDS: Final = 30.0
 _OPEN_GAP_SECONDS: Final = 3600.0  # a gap is filled or refused at the latest this long after it began
 _SHOWN_SECONDS: Final = 15 * 60.0  # samples of a final run stay this long
 _LISTED: Final = 100
+_NOT_LISTED: Final = ("phases", "epochs", "warnings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,28 @@ class RunService:
         with self._lock:
             return self._journal.close_phase(self._ledger.run(run_id), at or self._journal.now(), window_id)
 
+    def open_epoch(self, run_id: str, epoch: int, at: Stamp | None = None) -> Epoch:
+        """Open an epoch of a run, and close the former; one that is open already changes nothing."""
+        with self._lock:
+            return self._journal.open_epoch(self._ledger.run(run_id), epoch, at or self._journal.now())
+
+    def close_epoch(
+        self,
+        run_id: str,
+        at: Stamp | None = None,
+        epoch: int | None = None,
+        values: Mapping[str, float | None] | None = None,
+    ) -> dict[str, Any]:
+        """Close the open epoch, or that of a number; its document as far as it is measured yet."""
+        with self._lock:
+            run = self._ledger.run(run_id)
+            closed = self._journal.close_epoch(run, at or self._journal.now(), epoch, values)
+        with self._evaluating:
+            run = self._ledger.run(run_id)
+            if run.final_at is not None:  # said again after the end
+                return dict(self.get(run_id)["epochs"][run.epochs.index(closed)])
+            return self._epoch_documents(run, self._journal.now(), [closed])[0]
+
     def end(
         self,
         run_id: str,
@@ -167,10 +191,10 @@ class RunService:
         return self._ledger.result(run_id) or unmeasured_document(run)
 
     def list(self, limit: int = _LISTED) -> list[dict[str, Any]]:
-        """The newest runs, the last opened first: their documents without phases and warnings."""
+        """The newest runs, the last opened first: their documents without phases, epochs and warnings."""
         newest = list(reversed(self._ledger.runs()))[:limit]
         return [
-            {key: value for key, value in self.get(run.run_id).items() if key not in ("phases", "warnings")}
+            {key: value for key, value in self.get(run.run_id).items() if key not in _NOT_LISTED}
             for run in newest
         ]
 
@@ -321,7 +345,17 @@ class RunService:
             None if run.end is None else utc(run.end),
             self._evaluator.seconds_between(run.start, run.end or now),
         )
-        return run_document(run, times, figures, self._facts, completeness)
+        document = run_document(run, times, figures, self._facts, completeness)
+        return document | {"epochs": self._epoch_documents(run, now, run.epochs, final=final)}
+
+    def _epoch_documents(
+        self, run: Run, now: Stamp, epochs: Sequence[Epoch], *, final: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        evaluator = self._evaluator
+        figures = evaluator.epochs(run, now, self._facts, epochs, final=final) if epochs else {}
+        return epoch_documents(
+            epochs, figures, evaluator.utc_seconds, lambda epoch: evaluator.epoch_seconds(epoch, now)
+        )
 
 
 def open_run_service(

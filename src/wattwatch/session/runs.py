@@ -14,6 +14,7 @@ LAST: Final = "last"
 _NOT_FOUND: Final = 404
 _SHOWN: Final = 5
 _MOST: Final = 1000
+_NOT_LISTED: Final = ("phases", "epochs", "warnings")
 
 
 def local_ledger(environment: Mapping[str, str]) -> Path:
@@ -74,7 +75,7 @@ def _may_be_asked(run_id: str) -> bool:
 
 
 def _listed(document: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key not in ("phases", "warnings")}
+    return {key: value for key, value in document.items() if key not in _NOT_LISTED}
 
 
 def _started_at(document: Mapping[str, Any]) -> str:

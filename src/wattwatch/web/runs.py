@@ -39,6 +39,7 @@ def run_routes(service: RunService) -> list[Route]:
         Route("GET", "/v1/runs/{run_id}/phases", _told(lambda request: _phases(service, request))),
         Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r)), is_remote=True),
+        Route("POST", "/v1/runs/{run_id}/epochs", _told(lambda r: _epoch(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/end", _told(lambda r: _end(service, r)), is_remote=True),
     ]
 
@@ -160,6 +161,20 @@ def _phase(service: RunService, request: Request) -> Response:
     return json_response(answer, HTTPStatus.CREATED)
 
 
+def _epoch(service: RunService, request: Request) -> Response:
+    """`{"epoch": N}` opens and closes the former; with `"close": true` it ends, the open one without N."""
+    body, run_id = json_body(request), _run_id(request)
+    epoch, at = _whole(body, "epoch"), _stamp(service, body, "at")
+    if _flag(body, "close"):
+        figures = service.close_epoch(run_id, at, epoch, _numbers(body, "values"))
+        return json_response({"run_id": run_id, **figures})
+    if epoch is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, 'epoch: a whole number, or "close": true')
+    opened = service.open_epoch(run_id, epoch, at)
+    answer = {"run_id": run_id, "epoch": epoch, "started_at": rfc3339(opened.start.utc_seconds)}
+    return json_response(answer, HTTPStatus.CREATED)
+
+
 def _end(service: RunService, request: Request) -> Response:
     body = json_body(request)
     exit_status = body.get("exit_status")
@@ -246,6 +261,24 @@ def _flag(body: Mapping[str, Any], key: str) -> bool:
     if not isinstance(value, bool):
         raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: true or false")
     return value
+
+
+def _whole(body: Mapping[str, Any], key: str) -> int | None:
+    value = body.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: a whole number")
+    return value
+
+
+def _numbers(body: Mapping[str, Any], key: str) -> dict[str, float | None]:
+    values = body.get(key) or {}
+    if not isinstance(values, dict) or not all(map(_is_number_or_null, values.values())):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: an object of numbers, or null where there is none")
+    return values
+
+
+def _is_number_or_null(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _labels(body: Mapping[str, Any]) -> dict[str, str]:
