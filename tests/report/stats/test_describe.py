@@ -23,7 +23,7 @@ def finite(estimate: Estimate) -> bool:
 
 
 def bca_by_hand(values: np.ndarray, statistic: str, seed: int, draws: int = 40_000) -> tuple[float, float]:
-    """Efron 1987, (2.3) and (6.6), from the definition, with resamples of its own."""
+    """Efron 1987, written out, with resamples of its own."""
     of = np.median if statistic == "median" else np.mean
     resamples = np.random.default_rng(seed).choice(values, (draws, values.size))
     drawn, found = of(resamples, axis=1), of(values)

@@ -87,7 +87,7 @@ def test_equivalence_is_claimed_wrongly_no_more_often_than_is_said() -> None:
 
 
 def test_the_factor_of_hedges_is_the_tabled_one() -> None:
-    """Hedges 1981, table 1; and his approximation, which is within 0.008."""
+    """Exact values of Hedges 1981; and his approximation, which is within 0.008."""
     tabled = {2: 0.5642, 10: 0.9228, 50: 0.9849}
     for freedom, factor in tabled.items():
         assert means.small_sample_factor(freedom) == pytest.approx(factor, abs=6e-5)

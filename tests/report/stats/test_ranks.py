@@ -43,7 +43,7 @@ def test_exact_p_is_that_of_all_ways_to_deal_the_values_out(values: list[int], a
 
 
 def test_approximate_p_is_that_of_the_textbook() -> None:
-    """Normal, with tie and continuity correction, from the definition (Lehmann 1975, (1.32) and (1.49))."""
+    """Normal, with tie and continuity correction, written out."""
     one, other = [1.0, 2, 2, 3, 5, 5, 6], [2.0, 5, 6, 7, 8, 8, 9, 9]
     m, n = len(one), len(other)
     total = m + n

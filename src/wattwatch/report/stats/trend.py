@@ -63,9 +63,9 @@ def confounded_order(
     """A caution where two groups were measured one after the other; None for an interleaved series.
 
     The places are those of the runs in their common series. What drifts then looks like a difference of the
-    groups, while in a shuffled series it only adds spread. "drift-between" where a drift is seen, at 0.05, the
-    level of the verdict that it puts in doubt: by the sum of both groups' Kendall scores (Hirsch, Slack, Smith
-    1982), which no difference of the groups moves. Else "not-shuffled".
+    groups, while in a shuffled series it only adds spread. "drift-between" where a drift is seen, at 0.05,
+    the level of the verdict that it puts in doubt: by the sum of both groups' Kendall scores (Hirsch, Slack
+    and Smith 1982), which no difference of the groups moves. Else "not-shuffled".
     """
     apart = float(np.sign(np.subtract.outer(np.asarray(other_places), np.asarray(one_places))).mean())
     if abs(apart) <= _ONE_AFTER_THE_OTHER:

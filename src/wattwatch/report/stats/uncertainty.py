@@ -37,8 +37,8 @@ class _Digits:
 
 
 # UM24C: manual of the A3-B, which is compatible, ±(0.2 % + 1 digit of 10 mV), ±(0.8 % + 3 digits of 1 mA).
-# UM34C: its manual of 2019-09-25, the same. UM25C: its data sheet, ±(0.5 ‰ + 2 digits of 1 mV),
-# ±(1 ‰ + 4 digits of 0.1 mA).
+# UM34C: its manual of 2019-09-25, the same. UM25C: ±(0.5 ‰ + 2 digits of 1 mV), ±(1 ‰ + 4 digits of 0.1 mA),
+# as davatorium/um25c-client has it.
 _UM_CLASSES: Final = {
     "UM24C": _Digits(0.002, 0.010, 0.008, 0.003),
     "UM34C": _Digits(0.002, 0.010, 0.008, 0.003),
