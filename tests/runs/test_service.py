@@ -17,8 +17,8 @@ from wattwatch.runs.service import open_run_service
 from wattwatch.sampling.snapshot import Primary
 
 KEYS = [
-    "run_id", "name", "experiment", "labels", "phase", "command", "exit_status", "state", "started_at", "ended_at",
-    "duration_seconds", "completeness", "nodes", "phases", "epochs", "warnings",
+    "run_id", "name", "experiment", "labels", "phase", "command", "exit_status", "state", "started_at",
+    "ended_at", "duration_seconds", "completeness", "nodes", "phases", "epochs", "warnings",
 ]  # fmt: skip
 NODE_KEYS = [
     "node", "source", "meter_model", "interval_seconds", "scope", "quality", "energy_joules",
