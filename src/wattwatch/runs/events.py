@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     EPOCH_CLOSED = "epoch_closed"
     LABEL = "label"
     RESULT = "result"
+    PART = "part"  # what another node of the run measured
 
 
 @dataclass(frozen=True, slots=True)

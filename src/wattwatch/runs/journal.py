@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -225,6 +225,11 @@ class Journal:
     def store_result(self, run: Run, document: Mapping[str, Any], at: Stamp) -> None:
         """Keep the final document of a run, so that it outlives the readings."""
         self._ledger.append(self._event(run.run_id, EventKind.RESULT, at, document))
+
+    def store_parts(self, run: Run, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Keep what other nodes of a run measured; RunError for what is no part of a run."""
+        now = self.now()
+        self._ledger.append(*(self._event(run.run_id, EventKind.PART, now, part) for part in parts))
 
     def _change(self, run: Run, closing_id: str, following: phases.Next, window_id: str, at: Stamp) -> None:
         if len(run.windows) >= _WINDOWS:

@@ -19,6 +19,7 @@ from wattwatch.errors import StoreError
 from wattwatch.reading import Instant
 from wattwatch.runs.events import Event, EventKind, LedgerState, fold_run
 from wattwatch.runs.run import Run, Stamp, UnknownRun
+from wattwatch.runs.several import NodePart
 
 logger = logging.getLogger("wattwatch.ledger")
 
@@ -41,18 +42,19 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_run ON events (run_id, kind);
 """
 _INSERT: Final = "INSERT OR IGNORE INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
-# Results are large and seldom wanted: the fold needs only to know that there is one.
+# Results and parts are large and seldom wanted: the fold needs only to know that there is one.
 _NEW_EVENTS: Final = """
 SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds,
-       CASE kind WHEN 'result' THEN '{}' ELSE data END
+       CASE WHEN kind IN ('result', 'part') THEN '{}' ELSE data END
 FROM events WHERE seq > ? ORDER BY run_id, seq
 """
 _EVENTS_OF_RUN: Final = """
 SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds,
-       CASE kind WHEN 'result' THEN '{}' ELSE data END
+       CASE WHEN kind IN ('result', 'part') THEN '{}' ELSE data END
 FROM events WHERE run_id = ?
 """
 _LAST_SEQ: Final = "SELECT coalesce(max(seq), 0) FROM events"
+_PARTS: Final = "SELECT data FROM events WHERE run_id = ? AND kind = 'part' ORDER BY event_id"
 _RESULT: Final = "SELECT data FROM events WHERE run_id = ? AND kind = 'result' ORDER BY event_id DESC LIMIT 1"
 
 
@@ -137,6 +139,15 @@ class Ledger:
                 return dict(waiting[-1].data)
             row = self._database.execute(_RESULT, (run_id,)).fetchone()
         return None if row is None else json.loads(row[0])
+
+    def parts(self, run_id: str) -> list[NodePart]:
+        """What other nodes of a run measured, by their names; of one that was told twice the last."""
+        with self._lock:
+            rows = self._database.execute(_PARTS, (run_id,)).fetchall()
+            waiting = [e.data for e in self._unwritten if e.run_id == run_id and e.kind is EventKind.PART]
+        told = [NodePart.from_json(data) for data in (*(json.loads(row[0]) for row in rows), *waiting)]
+        by_node = {part.node: part for part in told}
+        return [by_node[node] for node in sorted(by_node)]
 
     def close(self) -> None:
         """Write what waits and close the file; harmless when called twice."""

@@ -9,6 +9,7 @@ from wattwatch.runs.journal import Journal
 from wattwatch.runs.keeper import keeper_lives
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.run import Completeness, Run, RunState
+from wattwatch.runs.several import with_nodes
 
 
 def bury(run: Run, ledger: Ledger, journal: Journal) -> Run:
@@ -29,7 +30,8 @@ def local_documents(path: Path, clock: Clock) -> list[dict[str, Any]]:
     try:
         journal = Journal(ledger, clock)
         runs = [bury(run, ledger, journal) for run in reversed(ledger.runs())]
-        return [ledger.result(run.run_id) or _unfinished(run) for run in runs]
+        known = ((run.run_id, ledger.result(run.run_id) or _unfinished(run)) for run in runs)
+        return [with_nodes(document, ledger.parts(run_id)) for run_id, document in known]
     finally:
         ledger.close()
 

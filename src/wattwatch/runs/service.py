@@ -22,6 +22,7 @@ from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
 from wattwatch.runs.run import Completeness, Epoch, Run, RunRequest, RunState, Stamp, UlidMaker, Window
 from wattwatch.runs.samples import final_samples, progress_samples
+from wattwatch.runs.several import checked_parts, with_nodes
 
 logger = logging.getLogger("wattwatch.runs")
 
@@ -182,7 +183,16 @@ class RunService:
             return ended
 
     def get(self, run_id: str) -> dict[str, Any]:
-        """The document of a run (DESIGN section 6); UnknownRun if there is none."""
+        """The document of a run (DESIGN section 6), other nodes' parts included; UnknownRun if none."""
+        return with_nodes(self._own(run_id), self._ledger.parts(run_id))
+
+    def add_parts(self, run_id: str, parts: object) -> None:
+        """Keep what other nodes of a run measured; UnknownRun, RunError for what is no part."""
+        with self._lock:
+            self._journal.store_parts(self._ledger.run(run_id), checked_parts(parts))
+
+    def _own(self, run_id: str) -> dict[str, Any]:
+        """The document of what this node measured."""
         with self._evaluating:
             run = self._ledger.run(run_id)
             if run.final_at is None and self._is_mine(run):

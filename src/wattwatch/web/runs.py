@@ -40,6 +40,7 @@ def run_routes(service: RunService) -> list[Route]:
         Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/epochs", _told(lambda r: _epoch(service, r)), is_remote=True),
+        Route("POST", "/v1/runs/{run_id}/parts", _told(lambda r: _parts(service, r))),
         Route("POST", "/v1/runs/{run_id}/end", _told(lambda r: _end(service, r)), is_remote=True),
     ]
 
@@ -173,6 +174,13 @@ def _epoch(service: RunService, request: Request) -> Response:
     opened = service.open_epoch(run_id, epoch, at)
     answer = {"run_id": run_id, "epoch": epoch, "started_at": rfc3339(opened.start.utc_seconds)}
     return json_response(answer, HTTPStatus.CREATED)
+
+
+def _parts(service: RunService, request: Request) -> Response:
+    """`{"parts": […]}`: what other nodes of the run measured, as whoever started it was told by them."""
+    run_id = _run_id(request)
+    service.add_parts(run_id, json_body(request).get("parts"))
+    return json_response(service.get(run_id))
 
 
 def _end(service: RunService, request: Request) -> Response:
