@@ -16,6 +16,7 @@ from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
 from wattwatch.session.command import INHERITED, Command, CommandError, Outcome, Output, started
 from wattwatch.session.hold import Hold
+from wattwatch.session.nodes import ALONE, OtherNodes
 
 _FIRST_READING_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.1
@@ -75,36 +76,51 @@ def say(text: str) -> None:
     print(f"wattwatch: {text}", file=sys.stderr, flush=True)  # noqa: T201 - talk goes to stderr
 
 
-def measure(
+def measure(  # noqa: PLR0913 - the seams of a measurement, each a part of its own
     wanted: WantedRun,
     environment: Mapping[str, str],
     clock: Clock,
     client: Client,
     attend: Attend = unattended,
+    *,
+    others: OtherNodes = ALONE,
 ) -> MeasuredRun:
-    """Run a command as a run of the daemon behind `client`, and wait for its result.
+    """Run a command as a run of the daemon behind `client` and of other nodes, and wait for its result.
 
     The command sees WATTWATCH_RUN_ID beside `environment`. Raises CommandError if it cannot be run (the run
-    is then in the ledger as failed), ClientError if no run can be opened.
+    is then in the ledger as failed), ClientError if the run cannot be opened at all nodes.
     """
     with closing(Hold(client, wanted.opening())) as hold:
+        _open_at(others, {**wanted.opening(), "run_id": hold.run_id}, hold)
         environment = {**environment, "WATTWATCH_RUN_ID": hold.run_id}
         try:
             with (
                 attend(hold.run_id) as output,
                 started(wanted.command, environment, clock, output) as command,
             ):
-                outcome = _outcome(command, client, hold.run_id)
+                outcome = _outcome(command, client, hold.run_id, others)
         except CommandError as error:
+            others.cancel()
             hold.end({"state": "failed", "exit_status": error.exit_status})
             raise
-        document = hold.result() if hold.end(_ending(outcome)) else None
-        return MeasuredRun(hold.run_id, outcome, document, hold.lost)
+        document = None
+        if hold.end({**_ending(outcome), "started_at": _json(outcome.start), "at": _json(outcome.end)}):
+            document = hold.result()
+        return MeasuredRun(hold.run_id, outcome, _whole(document, outcome, client, others), hold.lost)
 
 
-def _outcome(command: Command, client: Client, run_id: str) -> Outcome:
-    # In a thread: a daemon that is slow to answer must not make the command's end look later.
+def _open_at(others: OtherNodes, opening: Mapping[str, Any], hold: Hold) -> None:
+    try:
+        others.open(opening)
+    except ClientError:
+        hold.end({"state": "cancelled"})
+        raise
+
+
+def _outcome(command: Command, client: Client, run_id: str, others: OtherNodes) -> Outcome:
+    # In threads: a daemon that is slow to answer must not make the command's end look later.
     Thread(target=_mark_start, args=(client, run_id, command.start), daemon=True).start()
+    Thread(target=others.mark_start, args=(command.start,), daemon=True).start()
     return command.wait()
 
 
@@ -115,12 +131,24 @@ def _mark_start(client: Client, run_id: str, start: Instant) -> None:
 
 def _ending(outcome: Outcome) -> dict[str, Any]:
     state = "cancelled" if outcome.cancelled else "failed" if outcome.exit_status else "succeeded"
-    return {
-        "state": state,
-        "exit_status": outcome.exit_status,
-        "started_at": _json(outcome.start),
-        "at": _json(outcome.end),
-    }
+    return {"state": state, "exit_status": outcome.exit_status}
+
+
+def _whole(
+    document: dict[str, Any] | None, outcome: Outcome, client: Client, others: OtherNodes
+) -> dict[str, Any] | None:
+    """The document with the parts of the other nodes, which are ended here in any case."""
+    windows = []
+    try:
+        if document is not None and others:
+            windows = client.get_json(f"/v1/runs/{document['run_id']}/phases")["windows"]
+        parts = others.end(_ending(outcome), outcome.start, outcome.end, windows)
+        if parts and document is not None:
+            told = {"parts": [part.to_json() for part in parts]}
+            document = client.post_json(f"/v1/runs/{document['run_id']}/parts", told)
+    except ClientError as error:
+        say(f"the other nodes' parts are not kept: {error}")
+    return document
 
 
 def _json(instant: Instant) -> dict[str, Any]:

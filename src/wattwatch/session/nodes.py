@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from wattwatch.client import Client
-from wattwatch.clock import Clock, ClockOffset
+from wattwatch.clock import Clock, ClockOffset, SystemClock
 from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
 from wattwatch.runs.several import NodePart
@@ -58,7 +58,7 @@ class OtherNode:
     def __init__(self, address: NodeAddress, client: Client, clock: Clock) -> None:
         """Look at its clock; ClientError if it does not answer, or is another node than we were told."""
         self.address = address
-        self._client = client
+        self.client = client
         self._clock = clock
         self._offset = ClockOffset()
         self._boot_id = ""
@@ -69,14 +69,14 @@ class OtherNode:
     def open(self, opening: Mapping[str, Any]) -> None:
         """Open and hold the run there; ClientError if that daemon does not."""
         try:
-            self._hold = Hold(self._client, opening)
+            self._hold = Hold(self.client, opening)
         except ClientError as error:
             raise self._told(error) from error
 
     def mark_start(self, at: Instant) -> None:
         """Tell the opening edge; where that fails the end tells it again."""
         with suppress(ClientError):
-            self._client.post_json(f"/v1/runs/{self._run_id}/start", {"at": self._there(at)})
+            self.client.post_json(f"/v1/runs/{self._run_id}/start", {"at": self._there(at)})
 
     def end(
         self, ending: Mapping[str, Any], start: Instant, end: Instant, phases: Sequence["Mark"]
@@ -107,7 +107,7 @@ class OtherNode:
     def _mark(self, mark: "Mark") -> None:
         change = {"phase": mark.phase} if mark.phase else {"close": True}
         with suppress(ClientError):
-            self._client.post_json(f"/v1/runs/{self._run_id}/phases", {**change, "at": self._there(mark.at)})
+            self.client.post_json(f"/v1/runs/{self._run_id}/phases", {**change, "at": self._there(mark.at)})
 
     def _look_at_clock(self) -> None:
         try:
@@ -119,11 +119,12 @@ class OtherNode:
             raise ClientError(f"{self.address.name}: is {self.address.url} a wattwatch daemon?") from error
 
     def _exchange_clocks(self) -> None:
-        exchange = self._client.exchange_json("/v1/clock", self._clock.now)
+        exchange = self.client.exchange_json("/v1/clock", self._clock.now)
         there = exchange.document
         if there["node"] != self.address.name:
-            cause = f"the daemon at {self.address.url} is of {there['node']!r}: name it so"
-            raise ClientError(f"--node {self.address.name}: {cause}")
+            raise ClientError(
+                f"the daemon at {self.address.url} is of {there['node']!r}: name it so in --node"
+            )
         if there["boot_id"] != self._boot_id:  # another boot, another clock
             self._boot_id, self._offset = there["boot_id"], ClockOffset()
         received, sent = float(there["received_boot_seconds"]), float(there["sent_boot_seconds"])
@@ -155,16 +156,25 @@ class Mark:
 class OtherNodes:
     """All other nodes of a run; what one does takes no time from the others."""
 
-    def __init__(self, addresses: Sequence[NodeAddress], access: Access, clock: Clock) -> None:
-        """Look at every clock; ClientError if one daemon does not answer or a name comes twice."""
+    def __init__(self, nodes: Sequence[OtherNode], clock: Clock) -> None:
+        self._nodes = nodes
+        self._clock = clock
+
+    @classmethod
+    def at(cls, addresses: Sequence[NodeAddress], access: Access, clock: Clock) -> "OtherNodes":
+        """The nodes at these addresses; ClientError if one does not answer or a name comes twice."""
         names = [address.name for address in addresses]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ClientError(f"--node {min(twice)}: named twice")
-        self._clock = clock
-        self._nodes = [OtherNode(address, access.client(address), clock) for address in addresses]
+        return cls([OtherNode(address, access.client(address), clock) for address in addresses], clock)
 
     def __bool__(self) -> bool:
         return bool(self._nodes)
+
+    @property
+    def clients(self) -> list[Client]:
+        """Requests to each of them."""
+        return [node.client for node in self._nodes]
 
     def open(self, opening: Mapping[str, Any]) -> None:
         """Open the run at all of them, or at none: ClientError names the one that refused."""
@@ -202,3 +212,7 @@ class OtherNodes:
     def _at_once(self, act: Callable[[OtherNode], _Of]) -> Iterator[_Of]:
         with ThreadPoolExecutor(max(1, len(self._nodes))) as threads:
             yield from threads.map(act, self._nodes)
+
+
+ALONE: Final = OtherNodes((), SystemClock())
+"""No other node."""
