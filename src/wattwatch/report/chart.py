@@ -1,25 +1,18 @@
-"""Curves over time as inline SVG in a figure: phase bands, gaps, axes. Pure.
+"""Curves over time as inline SVG in a figure: phase bands, gaps, axes. Pure."""
 
-The drawing is stretched to the width of the page; all text stands beside it in HTML, so that it stays
-readable on a phone.
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Final
 
-from wattwatch.report.series import Trace
-from wattwatch.report.ticks import Tick, time_ticks, value_ticks
+from wattwatch.report import plot
+from wattwatch.report.plot import HUES, Axis, Drawing
+from wattwatch.report.series import Gap, Trace
+from wattwatch.report.ticks import time_ticks, value_ticks
+from wattwatch.runs.run import MIXED, UNTAGGED
 
-_WIDTH: Final = 1000.0
-_HEIGHT: Final = 300.0
-_SVG: Final = (
-    f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" role="img" '
-    'aria-labelledby="{name}-title {name}-desc">'
-)
-_HUES: Final = 6
 _SHORT_LABEL_RATIO: Final = 0.06  # no room for a name in a narrower band: the legend has it
+_WITHOUT_HUE: Final = {UNTAGGED: "p-untagged", MIXED: "p-mixed"}
+GAP_TEXT: Final = "no readings: the line is broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,71 +49,70 @@ class ChartFrame:
         span = self.end_seconds - self.start_seconds
         return min(max((seconds - self.start_seconds) / span, 0.0), 1.0)
 
-    def hues(self) -> dict[str, int]:
-        """A colour for every phase, in order of their first band."""
-        return {phase: index % _HUES for index, phase in enumerate(_phases(self.bands))}
+    def hues(self) -> dict[str, str]:
+        """The class of the colour of every phase, in order of their first band."""
+        return phase_hues(band.phase for band in self.bands)
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    ticks: list[Tick]
-
-    def y(self, value: float) -> float:
-        """Where a value is: 0 at the bottom, 1 at the top."""
-        low, high = self.ticks[0].at, self.ticks[-1].at
-        return (value - low) / (high - low)
+def phase_hues(phases: Iterable[str]) -> dict[str, str]:
+    """The class of the colour of every phase, in their order; time without a phase is grey."""
+    known = list(dict.fromkeys(phases))
+    named = [phase for phase in known if phase not in _WITHOUT_HUE]
+    hues = {phase: f"p{index % HUES}" for index, phase in enumerate(named)}
+    return {phase: hues.get(phase) or _WITHOUT_HUE[phase] for phase in known}
 
 
-def _phases(bands: Sequence[PhaseBand]) -> list[str]:
-    return list(dict.fromkeys(band.phase for band in bands))
-
-
-def power_chart(trace: Trace, frame: ChartFrame, mean_watts: float | None) -> str:
+def power_chart(trace: Trace, frame: ChartFrame, mean_watts: float | None, name: str = "power") -> str:
     """The figure of a power curve, from 0 W on; `mean_watts` is drawn as a line."""
     values = [point.value for point in trace.points]
-    axis = _Axis(value_ticks(min(0.0, *values), max(values)))
-    mean = "" if mean_watts is None else _level(axis.y(mean_watts), "mean")
-    return _figure("power", trace, frame, axis, mean)
+    axis = Axis(value_ticks(min(0.0, *values), max(values)))
+    mean = "" if mean_watts is None else plot.level(axis.at(mean_watts), "mean")
+    return _figure(name, trace, frame, axis, (mean, path(trace, frame, axis, "curve")))
 
 
-def temperature_chart(trace: Trace, frame: ChartFrame) -> str:
+def temperature_chart(trace: Trace, frame: ChartFrame, name: str = "temperature") -> str:
     """The figure of a temperature curve, its axis around what was read."""
     values = [point.value for point in trace.points]
-    axis = _Axis(value_ticks(min(values) - 1, max(values) + 1, most=4))
-    return _figure("temperature", trace, frame, axis, "")
+    axis = Axis(value_ticks(min(values) - 1, max(values) + 1, most=4))
+    return _figure(name, trace, frame, axis, (path(trace, frame, axis, "curve heat"),))
 
 
 def legend(frame: ChartFrame, *, gaps: bool) -> str:
     """What the colours mean; empty if there are none."""
-    items = [f'<li><i class="p{hue}"></i>{escape(phase)}</li>' for phase, hue in frame.hues().items()]
-    if gaps:
-        items.append('<li><i class="gap"></i>no readings: the line is broken</li>')
-    return f'<ul class="legend">{"".join(items)}</ul>' if items else ""
+    items = {css: phase for phase, css in _merged(frame.hues())}
+    return plot.legend(items | ({"gap": GAP_TEXT} if gaps else {}))
 
 
-def _figure(name: str, trace: Trace, frame: ChartFrame, axis: _Axis, mean: str) -> str:
-    low = name != "power"
-    parts = (
-        f'<figure class="chart"><figcaption>{escape(trace.label)}, {escape(trace.unit)}</figcaption>',
-        f'<div class="plot{" low" if low else ""}">',
-        _SVG.format(name=name),
-        f'<title id="{name}-title">{escape(trace.label)} over time</title>',
-        f'<desc id="{name}-desc">{escape(_described(trace, frame))}</desc>',
-        *_bands(frame),
-        *(_level(axis.y(tick.at), "grid") for tick in axis.ticks),
-        *_gaps(trace, frame),
-        *(_upright(frame.x(edge), "edge") for edge in frame.edges_seconds),
-        mean,
-        f'<path class="curve{" heat" if low else ""}" d="{_path(trace, frame, axis)}"/></svg>',
-        *_labels(frame, axis),
-        "</div></figure>",
+def _merged(hues: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """A colour that stands for several phases is named by all of them."""
+    for css in dict.fromkeys(hues.values()):
+        yield ", ".join(phase for phase, of_phase in hues.items() if of_phase == css), css
+
+
+def _figure(name: str, trace: Trace, frame: ChartFrame, axis: Axis, curves: Sequence[str]) -> str:
+    return plot.figure(
+        Drawing(
+            name=name,
+            caption=f"{trace.label}, {trace.unit}",
+            title=f"{trace.label} over time",
+            description=_described(trace, frame),
+            shapes=(
+                *bands(frame),
+                *plot.grid(axis),
+                *gaps(trace.gaps, frame),
+                *(plot.upright(frame.x(edge), "edge") for edge in frame.edges_seconds),
+                *curves,
+            ),
+            labels=(*labels(frame, axis),),
+            is_simulated=frame.simulated,
+            css="" if trace.unit == "W" else "low",
+        )
     )
-    return "\n".join(filter(None, parts))
 
 
 def _described(trace: Trace, frame: ChartFrame) -> str:
     values = [point.value for point in trace.points]
-    phases = ", ".join(_phases(frame.bands))
+    phases = ", ".join(frame.hues())
     return (
         f"From {min(values):.2f} to {max(values):.2f} {trace.unit} between {frame.start_seconds:.1f} and "
         f"{frame.end_seconds:.1f} s after the start of the run; dashed: its start and end. "
@@ -128,58 +120,37 @@ def _described(trace: Trace, frame: ChartFrame) -> str:
     )
 
 
-def _bands(frame: ChartFrame) -> Iterator[str]:
+def bands(frame: ChartFrame) -> Iterator[str]:
+    """The phases as coloured stretches."""
     hues = frame.hues()
     for band in frame.bands:
         left, right = frame.x(band.start_seconds), frame.x(band.end_seconds)
-        yield _rectangle(left, right, f"band p{hues[band.phase]}")
+        yield plot.rectangle(left, right, f"band {hues[band.phase]}")
 
 
-def _gaps(trace: Trace, frame: ChartFrame) -> Iterator[str]:
-    for gap in trace.gaps:
-        yield _rectangle(frame.x(gap.start_seconds), frame.x(gap.end_seconds), "gap")
+def gaps(stretches: Sequence[Gap], frame: ChartFrame) -> Iterator[str]:
+    """Shaded stretches without readings."""
+    for gap in stretches:
+        yield plot.rectangle(frame.x(gap.start_seconds), frame.x(gap.end_seconds), "gap")
 
 
-def _rectangle(left: float, right: float, css: str) -> str:
-    size = f'x="{left * _WIDTH:.1f}" width="{(right - left) * _WIDTH:.1f}" y="0" height="{_HEIGHT:g}"'
-    return f'<rect class="{css}" {size}/>'
-
-
-def _level(ratio: float, css: str) -> str:
-    return f'<path class="{css}" d="M0 {_down(ratio)}H{_WIDTH:g}"/>'
-
-
-def _upright(ratio: float, css: str) -> str:
-    return f'<path class="{css}" d="M{ratio * _WIDTH:.1f} 0V{_HEIGHT:g}"/>'
-
-
-def _down(ratio: float) -> str:
-    return f"{(1 - ratio) * _HEIGHT:.1f}"
-
-
-def _path(trace: Trace, frame: ChartFrame, axis: _Axis) -> str:
+def path(trace: Trace, frame: ChartFrame, axis: Axis, css: str) -> str:
     """One `M` for every line; a single reading is a dot, a line of no length with round ends."""
     pieces = []
     for line in trace.lines:
-        corners = [f"{frame.x(point.seconds) * _WIDTH:.1f} {_down(axis.y(point.value))}" for point in line]
+        corners = [
+            f"{plot.x_text(frame.x(point.seconds))} {plot.y_text(axis.at(point.value))}" for point in line
+        ]
         pieces.append("M" + "L".join(corners) + ("h0" if len(corners) == 1 else ""))
-    return "".join(pieces)
+    return f'<path class="{css}" d="{"".join(pieces)}"/>'
 
 
-def _labels(frame: ChartFrame, axis: _Axis) -> Iterator[str]:
-    """Text beside the drawing; hidden from screen readers, which are given the description instead."""
-    for tick in axis.ticks:
-        yield _label("y", f"bottom:{axis.y(tick.at):.2%}", tick.text)
+def labels(frame: ChartFrame, axis: Axis) -> Iterator[str]:
+    """Values, times, and the names of phases that are long enough."""
+    yield from plot.y_labels(axis)
     for index, tick in enumerate(time_ticks(frame.start_seconds, frame.end_seconds)):
-        yield _label("x odd" if index % 2 else "x", f"left:{frame.x(tick.at):.2%}", tick.text)
+        yield plot.label("x odd" if index % 2 else "x", f"left:{frame.x(tick.at):.2%}", tick.text)
     for band in frame.bands:
         left, right = frame.x(band.start_seconds), frame.x(band.end_seconds)
         if right - left >= _SHORT_LABEL_RATIO:
-            yield _label("phase", f"left:{left:.2%};width:{right - left:.2%}", band.phase)
-    if frame.simulated:
-        yield _label("mark", "", "SIMULATED")
-
-
-def _label(css: str, place: str, text: str) -> str:
-    style = f' style="{place}"' if place else ""
-    return f'<span class="{css}"{style} aria-hidden="true">{escape(text)}</span>'
+            yield plot.label("phase", f"left:{left:.2%};width:{right - left:.2%}", band.phase)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from wattwatch import __version__
 from wattwatch.report.chart import ChartFrame, NodeCurves, PhaseBand, legend, power_chart, temperature_chart
+from wattwatch.report.epochs import EpochRuns, epochs_section
+from wattwatch.report.markup import page, quiet, warning
 from wattwatch.report.series import Trace
-from wattwatch.report.style import STYLE
 from wattwatch.report.tables import completeness_text, figures_table, method_table, run_table
 from wattwatch.report.words import Document, number, run_title, sentence
 
@@ -25,54 +25,52 @@ def run_page(document: Document, curves: Sequence[NodeCurves] = ()) -> str:
 
     Traces and bands are in seconds since the start of the run; a trace without points counts as none.
     """
-    title = escape(f"{'SIMULATED: ' if _is_simulated(document) else ''}{run_title(document)}")
-    parts = _body(document, curves)
-    head = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}: wattwatch</title><style>{STYLE}</style></head>\n<body>"
-    )
-    return head + "\n".join(parts) + "\n</body></html>\n"
+    return page(run_title(document), _body(document, curves), simulated=_is_simulated(document))
 
 
 def _body(document: Document, curves: Sequence[NodeCurves]) -> Iterator[str]:
-    yield from _simulated(document)
     yield f"<header><h1>{escape(run_title(document))}</h1>"
     for node in document["nodes"] or [None]:
         yield f'<p class="lead">{escape(sentence(document, node))}</p>'
     yield "</header><main>"
-    for warning in document["warnings"]:
-        yield f'<p class="warning"><strong>Warning:</strong> {escape(str(warning))}</p>'
+    for text in document["warnings"]:
+        yield warning(str(text))
     if document["completeness"] != "final":
-        yield f'<p class="warning"><strong>Not final:</strong> {escape(completeness_text(document))}</p>'
+        yield warning(completeness_text(document), "Not final")
     yield "<h2>Over time</h2>"
-    for of_node in curves or (NodeCurves(""),):
-        yield from _charts(document, of_node)
+    for index, of_node in enumerate(curves or (NodeCurves(""),)):
+        yield from _charts(document, of_node, f"-{index}" if index else "")
+    yield from epochs_section(_epochs(document), simulated=_is_simulated(document))
     if document["nodes"]:
         yield "<h2>Figures</h2>"
-        yield f'<p class="quiet">{_READING_FIGURES}</p>'
+        yield quiet(_READING_FIGURES)
         yield figures_table(document)
         yield "<h2>How it was measured</h2>"
         yield from map(method_table, document["nodes"])
     yield "<h2>What was run</h2>"
     yield run_table(document)
-    yield f'</main><footer><p class="quiet">Made by wattwatch {escape(__version__)}.</p></footer>'
+    yield "</main>"
 
 
-def _charts(document: Document, curves: NodeCurves) -> Iterator[str]:
+def _epochs(document: Document) -> list[EpochRuns]:
+    epochs = tuple(document.get("epochs") or ())
+    return [EpochRuns(run_title(document), 0, (epochs,))] if epochs else []
+
+
+def _charts(document: Document, curves: NodeCurves, suffix: str) -> Iterator[str]:
     power, temperature, bands = _drawable(curves.power), _drawable(curves.temperature), curves.bands
     traces = [trace for trace in (power, temperature) if trace is not None]
     frame = _frame(document, traces, bands)
     if power is not None:
         node: Document = next((node for node in document["nodes"] if node.get("node") == curves.node), {})
-        yield power_chart(power, frame, number(node, "mean_power_watts"))
+        yield power_chart(power, frame, number(node, "mean_power_watts"), f"power{suffix}")
     else:
-        yield f'<p class="quiet">{escape(_NO_CURVE)}</p>'
+        yield quiet(_NO_CURVE)
     if temperature is not None:
-        yield temperature_chart(temperature, frame)
+        yield temperature_chart(temperature, frame, f"temperature{suffix}")
     if traces:
         yield legend(frame, gaps=any(trace.gaps for trace in traces))
-        yield '<p class="quiet">Time since the start of the run. Dashed: its start and end; dotted: mean.</p>'
+        yield quiet("Time since the start of the run. Dashed: its start and end; dotted: mean.")
 
 
 def _frame(document: Document, traces: Sequence[Trace], bands: Sequence[PhaseBand]) -> ChartFrame:
@@ -90,8 +88,3 @@ def _drawable(trace: Trace | None) -> Trace | None:
 
 def _is_simulated(document: Document) -> bool:
     return any(part.get("quality") == "simulated" for part in (*document["nodes"], *document["phases"]))
-
-
-def _simulated(document: Document) -> Iterator[str]:
-    if _is_simulated(document):
-        yield '<p class="simulated" role="note">SIMULATED: these figures are not measurements.</p>'

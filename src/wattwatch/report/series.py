@@ -80,15 +80,23 @@ def trace(
         return Trace(label, unit, ())
     first, last = everything[0].seconds, everything[-1].seconds
     width_seconds = max(last - first, 0.0) / max(1, most_points // _KEPT_PER_BUCKET)
-    buckets: dict[int, _Bucket] = {}
-    for kept in _numbered(everything, gap_limit_seconds):
-        index = _bucket_index(kept.point.seconds - first, width_seconds, most_points // _KEPT_PER_BUCKET)
-        if index in buckets:
-            buckets[index].add(kept)
-        else:
-            buckets[index] = _Bucket(kept)
+    kept = _numbered(everything, gap_limit_seconds)
+    buckets = _buckets(kept, first, width_seconds, most_points // _KEPT_PER_BUCKET)
     gaps = _gaps(everything, max(gap_limit_seconds, width_seconds))
     return Trace(label, unit, tuple(_lines(buckets)), tuple(gaps))
+
+
+def thinned(whole: Trace, most_points: int) -> Trace:
+    """The same curve in at most `most_points` points: its lines stay apart, its gaps stay."""
+    everything = list(whole.points)
+    if len(everything) <= most_points:
+        return whole
+    count = max(1, most_points // _KEPT_PER_BUCKET)
+    first = everything[0].seconds
+    width_seconds = max(everything[-1].seconds - first, 0.0) / count
+    buckets = _buckets(_numbered_lines(whole.lines), first, width_seconds, count)
+    gaps = tuple(gap for gap in whole.gaps if gap.end_seconds - gap.start_seconds > width_seconds)
+    return Trace(whole.label, whole.unit, tuple(_lines(buckets)), gaps)
 
 
 def step_powers(joules: Sequence[tuple[float, float]], gap_limit_seconds: float) -> list[Point]:
@@ -119,6 +127,19 @@ def summed(
     return points
 
 
+def _buckets(
+    readings: Iterable[_Kept], first_seconds: float, width_seconds: float, count: int
+) -> dict[int, _Bucket]:
+    buckets: dict[int, _Bucket] = {}
+    for kept in readings:
+        index = _bucket_index(kept.point.seconds - first_seconds, width_seconds, count)
+        if index in buckets:
+            buckets[index].add(kept)
+        else:
+            buckets[index] = _Bucket(kept)
+    return buckets
+
+
 def _bucket_index(seconds: float, width_seconds: float, count: int) -> int:
     return min(max(int(seconds / width_seconds), 0), count - 1) if width_seconds > 0 else 0
 
@@ -147,3 +168,11 @@ def _gaps(points: list[Point], shortest_seconds: float) -> Iterator[Gap]:
     for left, right in pairwise(points):
         if right.seconds - left.seconds > shortest_seconds:
             yield Gap(left.seconds, right.seconds)
+
+
+def _numbered_lines(lines: Sequence[Sequence[Point]]) -> Iterator[_Kept]:
+    order = 0
+    for number, line in enumerate(lines):
+        for point in line:
+            yield _Kept(point, order, number)
+            order += 1

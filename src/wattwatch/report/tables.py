@@ -1,9 +1,11 @@
 """Tables of a report: figures of nodes and phases, how they were measured, what the run was. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Final
 
+from wattwatch.report.markup import facts, scrolled
+from wattwatch.report.study_tables import baseline_text
 from wattwatch.report.words import (
     UNKNOWN,
     Document,
@@ -11,6 +13,7 @@ from wattwatch.report.words import (
     celsius_text,
     energy_text,
     joules_text,
+    kelvin_text,
     number,
     parts_text,
     percent_text,
@@ -38,10 +41,10 @@ def _time(node: Document) -> str:
     return seconds_text(sum(known) if len(known) == len(seconds) else None)
 
 
-def _baseline(node: Document) -> str:
-    baseline = node.get("baseline") or {}
-    watts = number(baseline, "watts")
-    return UNKNOWN if watts is None else f"{watts_text(watts)} ({baseline.get('kind') or UNKNOWN})"
+def _rise(node: Document) -> str:
+    degrees = node.get("temperature_celsius") or {}
+    start, highest = number(degrees, "start"), number(degrees, "max")
+    return kelvin_text(None if start is None or highest is None else highest - start)
 
 
 _FIGURES: Final[tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]] = (
@@ -50,7 +53,7 @@ _FIGURES: Final[tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]] = (
         ("mean power", _of("mean_power_watts", watts_text)),
         ("peak power", _of("peak_power_watts", watts_text)),
         ("time", _time),
-        ("idle baseline", _baseline),
+        ("idle baseline", baseline_text),
         ("energy above idle (net)", _of("net_energy_joules", joules_text)),
     )),
     ("Coverage", (
@@ -69,6 +72,7 @@ _FIGURES: Final[tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]] = (
         ("at the start", _degrees("start")),
         ("mean", _degrees("mean")),
         ("highest", _degrees("max")),
+        ("rise from the start, ΔT", _rise),
     )),
     ("Machine", (
         ("CPU, of all cores", _of("cpu_ratio", percent_text)),
@@ -114,7 +118,7 @@ def figures_table(document: Document) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name, _ in columns)
     body = "".join(_group(title, rows, [node for _, node in columns]) for title, rows in _FIGURES)
     inside = f'<thead><tr><th scope="col">figure</th>{head}</tr></thead>{body}'
-    return _scrolled(
+    return scrolled(
         "Figures", f'<table class="figures"><caption>The run, and its phases</caption>{inside}</table>'
     )
 
@@ -145,7 +149,7 @@ def method_table(node: Document) -> str:
         ("observer", _OBSERVER_METHOD),
         *((("parts", parts),) if (parts := parts_text(node)) else ()),
     )
-    return _facts(f"How node {_word(node.get('node'))} was measured", rows)
+    return facts(f"How node {_word(node.get('node'))} was measured", rows)
 
 
 def run_table(document: Document) -> str:
@@ -154,6 +158,7 @@ def run_table(document: Document) -> str:
         ("run", _word(document.get("run_id"))),
         ("experiment", str(document.get("experiment") or "none given")),
         ("name", str(document.get("name") or "none given")),
+        ("labels", _labels(document)),
         ("command", str(document.get("command") or "none given")),
         ("state", state_text(document)),
         ("started", _moment(document.get("started_at"))),
@@ -161,25 +166,17 @@ def run_table(document: Document) -> str:
         ("duration", seconds_text(number(document, "duration_seconds"))),
         ("result", completeness_text(document)),
     )
-    return _facts("The run", rows)
+    return facts("The run", rows)
+
+
+def _labels(document: Document) -> str:
+    labels = document.get("labels") or {}
+    return ", ".join(f"{name}={value}" for name, value in labels.items()) or "none given"
 
 
 def completeness_text(document: Document) -> str:
     """Whether the result may still change."""
     return _COMPLETENESS.get(_word(document.get("completeness")), UNKNOWN)
-
-
-def _facts(caption: str, rows: Iterable[tuple[str, str]]) -> str:
-    return (
-        f'<table class="facts"><caption>{escape(caption)}</caption><tbody>{"".join(_fact_rows(rows))}'
-        "</tbody></table>"
-    )
-
-
-def _fact_rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for name, text in rows:
-        shown = f"<pre>{escape(text.strip())}</pre>" if "\n" in text else escape(text)
-        yield f'<tr><th scope="row">{escape(name)}</th><td>{shown}</td></tr>'
 
 
 def _moment(text: object) -> str:
@@ -189,8 +186,3 @@ def _moment(text: object) -> str:
 
 def _word(text: object) -> str:
     return str(text) if text else UNKNOWN
-
-
-def _scrolled(label: str, table: str) -> str:
-    """Wide tables scroll by themselves, with the keyboard too."""
-    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'

@@ -43,6 +43,11 @@ def celsius_text(degrees: float | None) -> str:
     return UNKNOWN if degrees is None else f"{degrees:.1f} °C"
 
 
+def kelvin_text(kelvins: float | None) -> str:
+    """A difference of temperatures, with its sign."""
+    return UNKNOWN if kelvins is None else f"{kelvins:+.1f} K"
+
+
 def percent_text(ratio: float | None) -> str:
     """A ratio from 0 to 1; small ones with two places."""
     if ratio is None:
