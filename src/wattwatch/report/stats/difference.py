@@ -19,8 +19,9 @@ def difference(
 
     "mann-whitney": U (exact for groups up to 50 without equal values; else the caution "p-approximated" says
     what was done), Hodges-Lehmann shift, Cliff's delta, ratio of medians. "welch": t, difference of means,
-    Hedges' g, ratio of means. Ratios have a BCa bootstrap interval if all values are positive. p is None for
-    fewer than two values in a group. ValueError for no values, or one not finite.
+    Hedges' g, ratio of means. Ratios have a BCa bootstrap interval (a percentile one where BCa is not
+    defined) if all values are positive. p is None for fewer than two values in a group. ValueError for no
+    values, or one not finite.
     """
     one_sample, other_sample = sample_of(one), sample_of(other)
     made = _by_ranks if method == "mann-whitney" else _by_means

@@ -12,6 +12,7 @@ from wattwatch.report.stats.sample import Sample, is_constant
 
 LEAST_COUNT: Final = 3  # two values have but three different resamples
 _RESAMPLES: Final = 9_999
+_VALUES_AT_A_TIME: Final = 250_000  # 2 MB: a Pi has other work for its memory
 
 Statistic = Callable[..., Sample]  # of one or more samples, along `axis`
 
@@ -47,6 +48,7 @@ def _interval(
             samples,
             statistic,
             n_resamples=_RESAMPLES,
+            batch=max(1, _VALUES_AT_A_TIME // max(sample.size for sample in samples)),
             confidence_level=CONFIDENCE,
             method=method,
             vectorized=True,
