@@ -25,7 +25,7 @@ Curves = Mapping[str, Sequence[NodeCurves]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Panel:
+class Panel:
     """The curves of one group on one node; the first is drawn in full, with its bands and gaps."""
 
     group: Group
@@ -34,6 +34,7 @@ class _Panel:
     runs: tuple[tuple[Repetition, NodeCurves], ...]
 
     def traces(self, kind: str) -> list[Trace]:
+        """Its curves of `power` or `temperature`, as far as they are known."""
         found = (getattr(curves, kind) for _, curves in self.runs)
         return [trace for trace in found if trace is not None and trace.lines]
 
@@ -69,15 +70,16 @@ def _typical_first(group: Group) -> list[Repetition]:
 
 def overlays(study: Study, curves: Curves) -> Iterator[str]:
     """A figure for each group, node and quantity of which readings are at hand."""
-    panels = list(_panels(study, curves))
-    spans = [panel.duration_seconds for panel in panels]
+    drawn = list(panels(study, curves))
+    spans = [panel.duration_seconds for panel in drawn]
     together = bool(spans) and max(spans) <= _SAME_AXIS_RATIO * min(spans)
-    for index, panel in enumerate(panels):
+    for index, panel in enumerate(drawn):
         span = max(spans) if together else panel.duration_seconds
-        yield from _figures(study, panel, index, span, panels)
+        yield from _figures(study, panel, index, span, drawn)
 
 
-def _panels(study: Study, curves: Curves) -> Iterator[_Panel]:
+def panels(study: Study, curves: Curves) -> Iterator[Panel]:
+    """What is drawn: for each group and node the curves that are at hand, thinned to a bounded size."""
     wanted = [run_id for run_id in drawn_runs(study) if curves.get(run_id)]
     total = sum(2 * len(curves[run_id]) for run_id in wanted)
     most_points = max(_LEAST_POINTS, _MOST_POINTS // max(1, total))
@@ -87,7 +89,7 @@ def _panels(study: Study, curves: Curves) -> Iterator[_Panel]:
             for of_run in curves[one.run_id] if one.run_id in wanted else ():
                 of_node.setdefault(of_run.node, []).append((one, _small(of_run, most_points)))
         for node, runs in of_node.items():
-            panel = _Panel(group, index, node, tuple(runs))
+            panel = Panel(group, index, node, tuple(runs))
             if panel.traces("power") or panel.traces("temperature"):
                 yield panel
 
@@ -103,7 +105,7 @@ def _small(curves: NodeCurves, most_points: int) -> NodeCurves:
 
 
 def _figures(
-    study: Study, panel: _Panel, index: int, span_seconds: float, panels: Sequence[_Panel]
+    study: Study, panel: Panel, index: int, span_seconds: float, every: Sequence[Panel]
 ) -> Iterator[str]:
     first, curves = panel.runs[0]
     duration_seconds = first.figures.get("duration_seconds") or 0.0
@@ -117,18 +119,18 @@ def _figures(
     )
     for kind in ("power", "temperature"):
         if traces := panel.traces(kind):
-            axis = _axis(kind, traces, panels)
+            axis = _axis(kind, traces, every)
             yield _figure(f"time-{index}-{kind}", panel, frame, axis, traces)
     yield legend(frame, gaps=any(t.gaps for t in panel.traces("power")))
 
 
-def _axis(kind: str, traces: Sequence[Trace], panels: Sequence[_Panel]) -> Axis:
+def _axis(kind: str, traces: Sequence[Trace], panels_together: Sequence[Panel]) -> Axis:
     """The same for all panels where it can be."""
     own = _range(traces)
-    every = _range([trace for panel in panels for trace in panel.traces(kind)])
+    everywhere = _range([trace for panel in panels_together for trace in panel.traces(kind)])
     if kind == "temperature":
-        return Axis(value_ticks(every[0] - 1, every[1] + 1, most=4))
-    low, high = every if every[1] <= _SAME_AXIS_RATIO * own[1] else own
+        return Axis(value_ticks(everywhere[0] - 1, everywhere[1] + 1, most=4))
+    low, high = everywhere if everywhere[1] <= _SAME_AXIS_RATIO * own[1] else own
     return Axis(value_ticks(min(0.0, low), high))
 
 
@@ -137,7 +139,7 @@ def _range(traces: Sequence[Trace]) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _figure(name: str, panel: _Panel, frame: ChartFrame, axis: Axis, traces: Sequence[Trace]) -> str:
+def _figure(name: str, panel: Panel, frame: ChartFrame, axis: Axis, traces: Sequence[Trace]) -> str:
     hue = f"g{panel.group_index % plot.HUES}"
     word = "Power" if traces[0].unit == "W" else "Temperature"
     runs = "1 run" if len(traces) == 1 else f"{len(traces)} runs"

@@ -34,7 +34,8 @@ h2 { font-size: 1.1rem; margin: 2.2rem 0 .5rem; }
 .plot .phase { top: .35rem; padding: 0 .3rem; overflow: hidden; text-overflow: ellipsis;
   color: var(--ink); }
 .chart .mark { float: right; font-size: .75rem; line-height: 1.5rem; color: var(--alarm);
-  letter-spacing: .1em; margin-left: .6rem; font-weight: 700; } figcaption small { color: var(--quiet); font-weight: 400; }
+  letter-spacing: .1em; margin-left: .6rem; font-weight: 700; }
+figcaption small { color: var(--quiet); font-weight: 400; }
 .grid { stroke: var(--line); stroke-width: 1; } .edge { stroke: var(--quiet); stroke-width: 1.5;
   stroke-dasharray: 4 3; } .mean { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 2 4; }
 .curve { fill: none; stroke: var(--curve); stroke-width: 1.6; stroke-linejoin: round;
