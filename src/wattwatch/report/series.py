@@ -10,6 +10,7 @@ MOST_POINTS: Final = 2000
 """Points of a drawn curve: two for every bucket, more than a screen has columns."""
 
 _KEPT_PER_BUCKET: Final = 2
+_LEAST_WIDTH_SECONDS: Final = 1e-9  # of a bucket; all readings at one instant are in one
 
 
 class Point(NamedTuple):
@@ -43,25 +44,29 @@ class Trace:
 
 
 class _Kept(NamedTuple):
-    point: Point
     order: int  # of all readings: puts lowest and highest back in order of time
     line: int
+    point: Point
 
 
 class _Bucket:
     """The lowest and the highest reading of a stretch of time."""
 
+    __slots__ = ("high", "highest", "low", "lowest")
+
     def __init__(self, first: _Kept) -> None:
         self.lowest = self.highest = first
+        self.low = self.high = first.point.value
 
-    def add(self, kept: _Kept) -> None:
-        if kept.point.value < self.lowest.point.value:
-            self.lowest = kept
-        elif kept.point.value > self.highest.point.value:
-            self.highest = kept
+    def keep_lowest(self, kept: _Kept) -> None:
+        self.lowest, self.low = kept, kept.point.value
 
-    def kept(self) -> list[_Kept]:
-        return sorted({self.lowest.order: self.lowest, self.highest.order: self.highest}.values(), key=_order)
+    def keep_highest(self, kept: _Kept) -> None:
+        self.highest, self.high = kept, kept.point.value
+
+
+_Numbered = Iterable[tuple[int, float, float]]
+"""Readings with the number of their line: line, seconds, value."""
 
 
 def trace(
@@ -75,13 +80,13 @@ def trace(
 
     Lines break where neighbouring readings are more than the gap limit apart, or time does not go on.
     """
-    everything = [Point(*point) for point in points]
+    everything = list(points)
     if not everything:
         return Trace(label, unit, ())
-    first, last = everything[0].seconds, everything[-1].seconds
-    width_seconds = max(last - first, 0.0) / max(1, most_points // _KEPT_PER_BUCKET)
-    kept = _numbered(everything, gap_limit_seconds)
-    buckets = _buckets(kept, first, width_seconds, most_points // _KEPT_PER_BUCKET)
+    first, last = everything[0][0], everything[-1][0]
+    count = max(1, most_points // _KEPT_PER_BUCKET)
+    width_seconds = max(last - first, 0.0) / count
+    buckets = _buckets(_numbered(everything, gap_limit_seconds), first, width_seconds, count)
     gaps = _gaps(everything, max(gap_limit_seconds, width_seconds))
     return Trace(label, unit, tuple(_lines(buckets)), tuple(gaps))
 
@@ -127,52 +132,48 @@ def summed(
     return points
 
 
-def _buckets(
-    readings: Iterable[_Kept], first_seconds: float, width_seconds: float, count: int
-) -> dict[int, _Bucket]:
+def _buckets(readings: _Numbered, first_seconds: float, width_seconds: float, count: int) -> list[_Bucket]:
+    """The buckets that have readings. A day at 2 Hz passes here, so the loop does little."""
     buckets: dict[int, _Bucket] = {}
-    for kept in readings:
-        index = _bucket_index(kept.point.seconds - first_seconds, width_seconds, count)
-        if index in buckets:
-            buckets[index].add(kept)
-        else:
-            buckets[index] = _Bucket(kept)
-    return buckets
+    scale, current, bucket = (1 / width_seconds if width_seconds > _LEAST_WIDTH_SECONDS else 0.0), -1, None
+    for order, (line, at, value) in enumerate(readings):
+        index = int((at - first_seconds) * scale)
+        if index != current or bucket is None:
+            current = index
+            place = min(max(index, 0), count - 1)
+            bucket = buckets.get(place)
+            if bucket is None:
+                bucket = buckets[place] = _Bucket(_Kept(order, line, Point(at, value)))
+        if value < bucket.low:
+            bucket.keep_lowest(_Kept(order, line, Point(at, value)))
+        elif value > bucket.high:
+            bucket.keep_highest(_Kept(order, line, Point(at, value)))
+    return list(buckets.values())
 
 
-def _bucket_index(seconds: float, width_seconds: float, count: int) -> int:
-    return min(max(int(seconds / width_seconds), 0), count - 1) if width_seconds > 0 else 0
+def _numbered(points: Sequence[tuple[float, float]], gap_limit_seconds: float) -> _Numbered:
+    line, before = 0, points[0][0]
+    for at, value in points:
+        if not 0 <= at - before <= gap_limit_seconds:
+            line += 1
+        before = at
+        yield line, at, value
 
 
-def _numbered(points: list[Point], gap_limit_seconds: float) -> Iterator[_Kept]:
-    line, before = 0, points[0].seconds
-    for order, point in enumerate(points):
-        line += not 0 <= point.seconds - before <= gap_limit_seconds
-        before = point.seconds
-        yield _Kept(point, order, line)
+def _numbered_lines(lines: Sequence[Sequence[Point]]) -> _Numbered:
+    return ((number, at, value) for number, line in enumerate(lines) for at, value in line)
 
 
-def _lines(buckets: dict[int, _Bucket]) -> Iterator[tuple[Point, ...]]:
+def _lines(buckets: Iterable[_Bucket]) -> Iterator[tuple[Point, ...]]:
+    kept = {kept.order: kept for bucket in buckets for kept in (bucket.lowest, bucket.highest)}
     lines: dict[int, list[Point]] = {}
-    for kept in sorted((kept for bucket in buckets.values() for kept in bucket.kept()), key=_order):
-        lines.setdefault(kept.line, []).append(kept.point)
+    for order in sorted(kept):
+        lines.setdefault(kept[order].line, []).append(kept[order].point)
     return (tuple(line) for line in lines.values())
 
 
-def _order(kept: _Kept) -> int:
-    return kept.order
-
-
-def _gaps(points: list[Point], shortest_seconds: float) -> Iterator[Gap]:
+def _gaps(points: Sequence[tuple[float, float]], shortest_seconds: float) -> Iterator[Gap]:
     """Gaps wide enough to be seen, so that there are never more than buckets."""
-    for left, right in pairwise(points):
-        if right.seconds - left.seconds > shortest_seconds:
-            yield Gap(left.seconds, right.seconds)
-
-
-def _numbered_lines(lines: Sequence[Sequence[Point]]) -> Iterator[_Kept]:
-    order = 0
-    for number, line in enumerate(lines):
-        for point in line:
-            yield _Kept(point, order, number)
-            order += 1
+    for (before, _), (at, _) in pairwise(points):
+        if at - before > shortest_seconds:
+            yield Gap(before, at)
