@@ -52,16 +52,10 @@ def _node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
 
 
 @contextmanager
-def daemon(
-    node: FakeNode, *, readings: bool = True, change: Callable[[Route], Route] = lambda route: route
-) -> Iterator[str]:
+def daemon(node: FakeNode, *, change: Callable[[Route], Route] = lambda route: route) -> Iterator[str]:
     """The node's daemon on a socket, its path; routes as `change` makes them."""
     sources = (status("meter", "um24c", (POWER,)), status("zones", "thermal", (CPU_TEMPERATURE,)))
-    history = DatedFakeHistory()
-    if readings:
-        for channel in (POWER, CPU_TEMPERATURE):
-            history.put(*node.history._readings[channel.id])
-    view = FakeView(snapshot(sources=sources), history)
+    view = FakeView(snapshot(sources=sources), DatedFakeHistory())
     routes = [*read_routes(view.view()), *run_routes(node.service)]
     path = node.path.parent / "wattwatch.sock"
     with serving([*map(change, routes)], listen="", socket_path=path):
@@ -114,36 +108,40 @@ def test_the_last_run_by_environment_into_a_named_file(
     assert bands(page) == []
 
 
-def test_curves_come_page_by_page(node: FakeNode) -> None:
+def test_curves_are_made_small_where_the_readings_are(node: FakeNode) -> None:
     asked: list[str] = []
 
-    def seven_rows(route: Route) -> Route:
+    def few_points(route: Route) -> Route:
         def answer(request: Request) -> Response | Stream:
-            asked.append(request.query["channel"])
-            return route.handler(replace(request, query={**request.query, "limit": "7"}))
+            asked.append(request.query["points"])
+            return route.handler(replace(request, query={"points": "16"}))
 
-        return replace(route, handler=answer) if route.path == "/v1/readings" else route
+        return replace(route, handler=answer) if route.path.endswith("/curves") else route
 
-    with daemon(node, change=seven_rows) as socket:
+    with daemon(node, change=few_points) as socket:
         page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
-    assert [curve["d"].count("L") for curve in curves(page)] == [60, 69]
-    assert (asked.count(POWER.id), asked.count(CPU_TEMPERATURE.id)) == (9, 10)
+    assert asked == ["2000"]
+    power, temperature = curves(page)
+    assert (power["d"].count("M") + power["d"].count("L")) <= 16
+    assert temperature["d"].count("L") <= 16
 
 
 def test_a_daemon_without_its_readings_still_gives_figures(node: FakeNode) -> None:
-    with daemon(node, readings=False) as socket:
-        page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
+    node.history._readings.clear()
+    with daemon(node) as socket:
+        page = written(report("ab2", "--socket", socket), "wattwatch-ab2.html")
     assert "No power curve" in page.text()
-    assert "training" in page.text()
+    assert "used 14.0 J" in page.text()  # 7 W, 2 s
 
 
-def test_a_daemon_that_does_not_tell_phases_is_drawn_without_them(node: FakeNode) -> None:
+def test_a_daemon_that_draws_no_curves_gives_figures(node: FakeNode) -> None:
     def older(route: Route) -> Route:
-        return replace(route, path="/v1/else") if route.path.endswith("/phases") else route
+        return replace(route, path="/v1/else") if route.path.endswith("/curves") else route
 
     with daemon(node, change=older) as socket:
         page = written(report("ab1", "--socket", socket), "wattwatch-ab1.html")
-    assert (bands(page), len(curves(page))) == ([], 2)
+    assert (bands(page), curves(page)) == ([], [])
+    assert "mnist <b> used at least" in page.text()
 
 
 def said(error: BaseException | None, kind: type[WattwatchError]) -> str:

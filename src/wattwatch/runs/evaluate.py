@@ -1,7 +1,7 @@
 """Figures of runs from the store. What is settled is remembered: a long run costs its last seconds."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
@@ -102,6 +102,23 @@ class Evaluator:
         if start.at.boot_id == end.at.boot_id:
             return round(end.at.boot_seconds - start.at.boot_seconds, 6)
         return max(0.0, self.utc_seconds(end) - self.utc_seconds(start))
+
+    def seconds_since(self, start: Stamp) -> Callable[[Instant], float]:
+        """How far an instant is from a stamp; of another boot by UTC, which is asked once a boot."""
+        offsets = {start.at.boot_id: -start.at.boot_seconds}
+
+        def seconds(at: Instant) -> float:
+            if at.boot_id not in offsets:
+                utc_seconds = self.utc_seconds(Stamp(at, start.utc_seconds))
+                offsets[at.boot_id] = utc_seconds - self.utc_seconds(start) - at.boot_seconds
+            return round(at.boot_seconds + offsets[at.boot_id], 6)
+
+        return seconds
+
+    def parts(self, run: Run, now: Stamp, facts: NodeFacts) -> list[Part]:
+        """Where a run lies, boot by boot; one that goes on, up to now."""
+        piece = Piece("", run.start, run.end or now)
+        return list(boot_parts(piece, run.boots, now, lambda boot_id: self._reach(boot_id, facts)))
 
     def progress(self, run: Run, now: Stamp, facts: NodeFacts) -> Progress:
         """Settled energy by phase, and the temperatures so far."""

@@ -12,6 +12,7 @@ from wattwatch.clock import Clock
 from wattwatch.errors import StoreError
 from wattwatch.metrics import Sample
 from wattwatch.reading import Instant
+from wattwatch.runs.archive import MOST_POINTS, Archive, Series
 from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
 from wattwatch.runs.epochs import epoch_documents
 from wattwatch.runs.evaluate import Evaluator
@@ -20,6 +21,7 @@ from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
+from wattwatch.runs.recording import Recorded, run_series
 from wattwatch.runs.run import Completeness, Epoch, Run, RunRequest, RunState, Stamp, UlidMaker, Window
 from wattwatch.runs.samples import final_samples, progress_samples
 from wattwatch.runs.several import checked_parts, with_nodes
@@ -57,11 +59,14 @@ class RunService:
         facts: NodeFacts,
         *,
         keeper: Keeper | None = None,
+        archive: Archive | None = None,
         randomness: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._ledger = ledger
         self._facts = facts
         self._keeper = keeper
+        self._archive = archive
+        self._history = history
         self._journal = Journal(ledger, clock, randomness, keeper.identity if keeper else "")
         self._evaluator = Evaluator(history)
         self._lock = RLock()  # of the ledger's transitions: short
@@ -216,6 +221,24 @@ class RunService:
             for window in self._ledger.run(run_id).windows
         ]
 
+    def curves(self, run_id: str, most_points: int = MOST_POINTS) -> Sequence[Series]:
+        """Power and temperature of a run on this node, as far as its readings are still there."""
+        run = self._ledger.run(run_id)
+        return self._series(run, self._own(run_id), most_points) if self._is_mine(run) else []
+
+    def _series(self, run: Run, document: Mapping[str, Any], most_points: int) -> Sequence[Series]:
+        node = next((node for node in document["nodes"] if node["node"] == self._facts.node), None)
+        if node is None:
+            return []
+        evaluator, now = self._evaluator, self._journal.now()
+        recorded = Recorded(
+            evaluator.parts(run, now, self._facts),
+            evaluator.seconds_since(run.start),
+            evaluator.seconds_between(run.start, run.end or now),
+            most_points,
+        )
+        return run_series(recorded, node, self._history, self._facts)
+
     @property
     def has_work(self) -> bool:
         """Whether a tick would do anything; costs nothing."""
@@ -339,12 +362,22 @@ class RunService:
             return None
         now = self._journal.now()
         document = self._document(run, now, Completeness.FINAL)
+        self._keep_curves(run, document)
         with self._lock:
             self._journal.store_result(run, document, now)
             self._open_or_pending.discard(run.run_id)
         self._evaluator.forget(run.run_id)
         self._show_final(run, document, now.at.boot_seconds + _SHOWN_SECONDS)
         return document
+
+    def _keep_curves(self, run: Run, document: Mapping[str, Any]) -> None:
+        """Where the readings go with this process, what is drawn of a run stays."""
+        if self._archive is None:
+            return
+        try:
+            self._archive.keep(run.run_id, self._series(run, document, MOST_POINTS))
+        except StoreError as error:
+            logger.warning("run %s: its curves are not kept: %s", run.run_id, error)
 
     def _document(self, run: Run, now: Stamp, completeness: Completeness) -> dict[str, Any]:
         final = completeness is Completeness.FINAL
@@ -379,7 +412,8 @@ def open_run_service(
     if not shared:
         return RunService(ledger, history, clock, facts)
     new_id = UlidMaker(lambda: clock.now().boot_seconds + clock.wall().unix_minus_boot_seconds)
-    return RunService(ledger, history, clock, facts, keeper=Keeper(path.parent, new_id()))
+    keeper = Keeper(path.parent, new_id())
+    return RunService(ledger, history, clock, facts, keeper=keeper, archive=Archive.beside(path))
 
 
 def _is_over(shown: _Shown, boot_seconds: float) -> bool:

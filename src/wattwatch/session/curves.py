@@ -1,138 +1,128 @@
-"""The curves of a run: its readings, fetched, and small enough to draw."""
+"""The curves of a run, node by node: from the daemon's readings, else as they were kept."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import reduce
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from wattwatch.client import Client
-from wattwatch.clock import rfc3339
+from wattwatch.client import Client, find_socket
 from wattwatch.errors import ClientError
 from wattwatch.report.chart import NodeCurves, PhaseBand
-from wattwatch.report.series import step_powers, summed, trace
+from wattwatch.report.series import MOST_POINTS, Gap, Point, Trace
+from wattwatch.runs.archive import MOST_POINTS as MOST_KEPT
+from wattwatch.runs.archive import POWER, TEMPERATURE, Archive, Series
+from wattwatch.runs.ledger import Ledger
+from wattwatch.runs.run import Run
+from wattwatch.session.runs import is_run_id, local_ledger
 
-_AROUND_SECONDS: Final = 5.0
-_GAP_SECONDS: Final = 3.0  # where the daemon does not tell its own limit
-_GAP_INTERVALS: Final = 3
 _NOT_FOUND: Final = 404
+_UNITS: Final = {POWER: "W", TEMPERATURE: "°C"}
 
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """When the phases of a run were, and how far apart readings may be."""
+class CurveReader:
+    """Reads the curves of any number of runs; ClientError if there is a daemon that refuses us."""
 
-    bands: Sequence[PhaseBand]
-    gap_seconds: float
+    def __init__(self, environment: Mapping[str, str], socket: Path | None = None) -> None:
+        found = find_socket(environment, socket)
+        self._client = None if found is None else Client(f"unix:{found}")
+        self._ledger_path = local_ledger(environment)
+        self._archive = Archive.beside(self._ledger_path)
+
+    def curves(self, document: Document) -> tuple[NodeCurves, ...]:
+        """Power, temperature and phases of the nodes of a run whose curves are at hand, in their order."""
+        answer = self._answer(document, MOST_POINTS)
+        series = [one.thinned(MOST_POINTS) for one in self._series(document, answer)]
+        bands = _bands(answer["phases"], document) if answer else self._kept_bands(document)
+        return tuple(
+            _node_curves(node, [one for one in series if one.node == node], bands)
+            for node in _nodes(document, series)
+        )
+
+    def series(self, document: Document) -> list[Series]:
+        """The curves of a run in as many points as are kept of one: for an export."""
+        return self._series(document, self._answer(document, MOST_KEPT))
+
+    def _series(self, document: Document, answer: Document | None) -> list[Series]:
+        """What the daemon has; what was kept, of nodes that it has nothing of."""
+        own = [Series.from_json(one) for one in answer["series"]] if answer else []
+        known = {one.node for one in own}
+        kept = self._archive.series(document["run_id"])
+        return [*own, *(one for one in kept if one.node not in known)]
+
+    def _answer(self, document: Document, most_points: int) -> Document | None:
+        """What the daemon draws of a run; None without one, and for a run that it does not know."""
+        run_id = document["run_id"]
+        if self._client is None or not is_run_id(run_id):
+            return None
+        try:
+            answer: Document = self._client.get_json(f"/v1/runs/{run_id}/curves?points={most_points}")
+        except ClientError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return None
+        return answer
+
+    def _kept_bands(self, document: Document) -> tuple[PhaseBand, ...]:
+        """The phases by the user's own ledger."""
+        run = self._own_runs.get(document["run_id"])
+        return () if run is None else tuple(_bands_of(run, document["duration_seconds"]))
+
+    @cached_property
+    def _own_runs(self) -> Mapping[str, Run]:
+        if not self._ledger_path.exists():
+            return {}
+        ledger = Ledger(self._ledger_path)
+        try:
+            return ledger.state().runs
+        finally:
+            ledger.close()
 
 
-def run_curves(client: Client, document: Document) -> tuple[NodeCurves, ...]:
-    """Power and temperature of a run's nodes as far as the daemon has their readings; ClientError."""
-    sources = client.get_json("/v1/sources")
-    node = next((node for node in document["nodes"] if node["node"] == sources.get("node")), None)
-    if node is None:
-        return ()
-    windows = _windows(client, document, node)
-    zone = (node["temperature_celsius"] or {}).get("zone")
-    channels = list(_channels(sources))
-    powers = _power_channels(channels, sources, node)
-    heat = next((c["channel"] for c in channels if _is_temperature_of(c, zone)), None)
-    gap_seconds = windows.gap_seconds
-    power = _summed_power(client, document, powers, gap_seconds)
-    degrees = [] if heat is None else _points(client, document, heat)
-    label = node["node"]
-    curves = NodeCurves(
-        label,
-        trace(f"Power of {label}", "W", power, gap_seconds) if powers else None,
-        None if heat is None else trace(f"Temperature of {zone}", "°C", degrees, gap_seconds),
-        windows.bands,
+def _nodes(document: Document, series: Iterable[Series]) -> list[str]:
+    """Nodes of which there is a curve, in the order of the document."""
+    known = {one.node for one in series}
+    listed = [node["node"] for node in document["nodes"] if node["node"] in known]
+    return list(dict.fromkeys([*listed, *sorted(known)]))
+
+
+def _node_curves(node: str, series: Sequence[Series], bands: Sequence[PhaseBand]) -> NodeCurves:
+    power = next((one for one in series if one.quantity == POWER), None)
+    heat = next((one for one in series if one.quantity == TEMPERATURE), None)
+    return NodeCurves(
+        node,
+        None if power is None else _trace(f"Power of {node}", power),
+        None if heat is None else _trace(f"Temperature of {heat.zone}", heat),
+        bands,
     )
-    return (curves,)
 
 
-def _channels(sources: Document) -> Iterator[dict[str, Any]]:
-    for source in sources["sources"]:
-        yield from (channel | {"source": source["name"]} for channel in source["channels"])
+def _trace(label: str, series: Series) -> Trace:
+    """The curve to draw: its breaks are its gaps."""
+    lines = tuple(tuple(Point(*point) for point in line) for line in series.lines)
+    gaps = tuple(Gap(before[-1].seconds, after[0].seconds) for before, after in pairwise(lines))
+    return Trace(label, _UNITS[series.quantity], lines, gaps)
 
 
-def _is_temperature_of(channel: Document, zone: str | None) -> bool:
-    return bool(zone) and channel["zone"] == zone and channel["quantity"] == "temperature_celsius"
+def _bands(phases: Iterable[Document], document: Document) -> tuple[PhaseBand, ...]:
+    duration_seconds = document["duration_seconds"]
+    return tuple(
+        PhaseBand(
+            phase["phase"],
+            phase["start_seconds"],
+            duration_seconds if phase["end_seconds"] is None else phase["end_seconds"],
+        )
+        for phase in phases
+    )
 
 
-def _power_channels(
-    channels: list[dict[str, Any]], sources: Document, node: Document
-) -> list[dict[str, Any]]:
-    """The channels that stood for the node: those of the primary if it still is of these sources."""
-    primary = sources.get("primary") or {}
-    if primary.get("source") == node["source"]:
-        wanted = primary.get("channels") or [primary.get("channel")]
-        if found := [channel for channel in channels if channel["channel"] in wanted]:
-            return found
-    return [c for c in channels if c["source"] == node["source"] and c["unit"] == "watts"][:1]
-
-
-def _summed_power(
-    client: Client, document: Document, channels: Sequence[Document], gap_seconds: float
-) -> Sequence[tuple[float, float]]:
-    """The power of these channels together; of counters, by the mean of their steps."""
-    curves: list[Sequence[tuple[float, float]]] = []
-    for channel in channels:
-        points = _points(client, document, channel["channel"])
-        curves.append(points if channel["unit"] == "watts" else step_powers(points, gap_seconds))
-    return reduce(lambda one, other: summed(one, other, gap_seconds), curves) if curves else []
-
-
-def _windows(client: Client, document: Document, node: Document) -> _Windows:
-    """The phases by their edges; of a daemon that cannot tell them, the one phase of the whole run."""
-    try:
-        answer = client.get_json(f"/v1/runs/{document['run_id']}/phases")
-    except ClientError as error:
-        if error.status != _NOT_FOUND:
-            raise
-        gap_seconds = max(_GAP_SECONDS, _GAP_INTERVALS * (node["interval_seconds"] or 0.0))
-        return _Windows(_whole_run(document), gap_seconds)
-    bands = (_band(window, document) for window in answer["windows"] if window["phase"])
-    return _Windows(tuple(bands), answer["gap_seconds"])
-
-
-def _whole_run(document: Document) -> tuple[PhaseBand, ...]:
-    phase = document["phase"] if len(document["phases"]) == 1 else None
-    return (PhaseBand(phase, 0.0, document["duration_seconds"]),) if phase else ()
-
-
-def _band(window: Document, document: Document) -> PhaseBand:
-    started_seconds = _utc_seconds(document["started_at"])
-    ended = window["ended_at"]
-    end_seconds = document["duration_seconds"] if ended is None else _utc_seconds(ended) - started_seconds
-    return PhaseBand(window["phase"], _utc_seconds(window["started_at"]) - started_seconds, end_seconds)
-
-
-def _points(client: Client, document: Document, channel: str) -> list[tuple[float, float]]:
-    """Readings around a run, in seconds from its start."""
-    started_seconds = _utc_seconds(document["started_at"])
-    end_seconds = started_seconds + document["duration_seconds"] + _AROUND_SECONDS
-    query = {
-        "channel": channel,
-        "start": rfc3339(started_seconds - _AROUND_SECONDS),
-        "end": rfc3339(end_seconds),
-    }
-    return [
-        (_utc_seconds(row["at"]) - started_seconds, row["value"])
-        for row in _rows(client, query)
-        if row["value"] is not None
-    ]
-
-
-def _rows(client: Client, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Readings page by page, in order of time."""
-    page: dict[str, Any] = {"more": True, "next": None}
-    while page["more"]:
-        page = client.get_json(f"/v1/readings?{urlencode(query | {'after': page['next'] or ''})}")
-        yield from page["rows"]
-
-
-def _utc_seconds(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
+def _bands_of(run: Run, duration_seconds: float) -> Iterable[PhaseBand]:
+    started_seconds = run.start.utc_seconds
+    for window in run.windows:
+        if window.phase:
+            start_seconds = window.start.utc_seconds - started_seconds
+            end = window.end
+            end_seconds = duration_seconds if end is None else end.utc_seconds - started_seconds
+            yield PhaseBand(window.phase, start_seconds, end_seconds)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from wattwatch.client import Client, find_socket
 from wattwatch.clock import Clock
 from wattwatch.errors import RunError
 from wattwatch.report.html import run_page
-from wattwatch.session.curves import run_curves
+from wattwatch.session.curves import CurveReader
 from wattwatch.session.runs import Runs
 
 
@@ -24,9 +23,7 @@ def write_report(
     daemon that refuses.
     """
     document = Runs(environment, clock, socket).find(wanted)
-    found = find_socket(environment, socket)
-    curves = () if found is None else run_curves(Client(f"unix:{found}"), document)
-    html = run_page(document, curves)
+    html = run_page(document, CurveReader(environment, socket).curves(document))
     path = output or Path(f"wattwatch-{document['run_id']}.html")
     try:
         path.write_text(html, encoding="utf-8", errors="replace")

@@ -58,7 +58,7 @@ class Runs:
 
     def _exactly(self, run_id: str) -> dict[str, Any] | None:
         local = next((document for document in self._local if document["run_id"] == run_id), None)
-        if self._client is None or not _may_be_asked(run_id):
+        if self._client is None or not is_run_id(run_id):
             return local
         try:
             document: dict[str, Any] = self._client.get_json(f"/v1/runs/{run_id}")
@@ -69,7 +69,7 @@ class Runs:
         return document
 
 
-def _may_be_asked(run_id: str) -> bool:
+def is_run_id(run_id: str) -> bool:
     """Whether it can stand in a path."""
     return run_id.isascii() and run_id.replace(".", "").replace("_", "").replace("-", "").isalnum()
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from wattwatch.clock import rfc3339
 from wattwatch.errors import RunError, StoreError
 from wattwatch.reading import Instant
+from wattwatch.runs.archive import MOST_POINTS
 from wattwatch.runs.run import RunConflict, RunRequest, RunState, Stamp, UnknownRun
 from wattwatch.runs.service import RunService
 from wattwatch.web.http import (
@@ -37,6 +38,7 @@ def run_routes(service: RunService) -> list[Route]:
         Route("POST", "/v1/runs", _told(lambda request: _open(service, request)), is_remote=True),
         Route("GET", "/v1/runs/{run_id}", _told(lambda request: _get(service, request))),
         Route("GET", "/v1/runs/{run_id}/phases", _told(lambda request: _phases(service, request))),
+        Route("GET", "/v1/runs/{run_id}/curves", _told(lambda request: _curves(service, request))),
         Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/epochs", _told(lambda r: _epoch(service, r)), is_remote=True),
@@ -70,10 +72,14 @@ def _problems() -> Iterator[None]:
 
 
 def _list(service: RunService, request: Request) -> Response:
-    text = request.query.get("limit", "100")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_LISTED:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"limit: a number from 1 to {_MOST_LISTED}")
-    return json_response({"runs": service.list(int(text))})
+    return json_response({"runs": service.list(_count(request, "limit", "100", _MOST_LISTED))})
+
+
+def _count(request: Request, key: str, default: str, most: int) -> int:
+    text = request.query.get(key, default)
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{key}: a number from 1 to {most}")
+    return int(text)
 
 
 def _get(service: RunService, request: Request) -> Response:
@@ -94,6 +100,25 @@ def _phases(service: RunService, request: Request) -> Response:
     ]
     gap_seconds = service.facts.timing.limit_seconds
     return json_response({"run_id": run_id, "gap_seconds": gap_seconds, "windows": windows})
+
+
+def _curves(service: RunService, request: Request) -> Response:
+    """What is drawn of a run, in seconds from its start, in at most `points` points a curve."""
+    run_id = _run_id(request)
+    most_points = _count(request, "points", str(MOST_POINTS), MOST_POINTS)
+    windows = service.windows(run_id)
+    first = windows[0][1] if windows else 0.0
+    bands = [
+        {
+            "phase": window.phase,
+            "start_seconds": round(started - first, 6),
+            "end_seconds": None if ended is None else round(ended - first, 6),
+        }
+        for window, started, ended in windows
+        if window.phase
+    ]
+    series = [one.to_json() for one in service.curves(run_id, most_points)]
+    return json_response({"run_id": run_id, "phases": bands, "series": series})
 
 
 def _open(service: RunService, request: Request) -> Response | Stream:
