@@ -27,6 +27,8 @@ RUN_KEYS = {
     "completeness",
     "nodes",
     "phases",
+    "epochs",
+    "labels",
     "warnings",
 }
 FIGURE_KEYS = {
