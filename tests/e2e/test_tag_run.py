@@ -30,6 +30,7 @@ RUN_KEYS = {
     "epochs",
     "labels",
     "warnings",
+    "overlaps",
 }
 FIGURE_KEYS = {
     "node",

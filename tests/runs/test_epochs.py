@@ -423,7 +423,7 @@ def opened(number: int, at: float, key: str) -> Event:
 
 def closed(at: float, key: str, loss: float) -> Event:
     data = {"epoch_id": key, "values": {"loss": loss}}
-    return Event(f"F{key}{loss}", "x", EventKind.EPOCH_CLOSED, stamp(at), data)
+    return Event(f"F{key}{loss}at{at}", "x", EventKind.EPOCH_CLOSED, stamp(at), data)
 
 
 def frame(end: float | None) -> list[Event]:

@@ -19,6 +19,7 @@ from wattwatch.sampling.snapshot import Primary
 KEYS = [
     "run_id", "name", "experiment", "labels", "phase", "command", "exit_status", "state", "started_at",
     "ended_at", "duration_seconds", "completeness", "nodes", "phases", "epochs", "warnings",
+    "overlaps",
 ]  # fmt: skip
 NODE_KEYS = [
     "node", "source", "meter_model", "interval_seconds", "scope", "quality", "energy_joules",

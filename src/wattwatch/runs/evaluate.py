@@ -24,6 +24,7 @@ from wattwatch.store.base import Span
 MEMORY_CHANNEL: Final = "host/memory/used_bytes"
 OBSERVER_CHANNEL: Final = "self/process/cpu_seconds"
 
+_OPEN_GAP_SECONDS: Final = 3600.0  # a gap is filled or refused at the latest this long after it began
 _MARK_LAG_SECONDS: Final = 1.0  # a phase mark may come that late and still lower no counter
 _BOOT_END_SECONDS: Final = 1e12  # later than any instant of a boot, and microseconds still fit in 64 bits
 _MICROSECONDS: Final = 1_000_000
@@ -134,6 +135,19 @@ class Evaluator:
                 fallback[part.phase] = fallback.get(part.phase, EnergyFigures()) + memo.fallback.settled
             temperature += self._temperature(look, part)
         return Progress(phases, temperature, settled and not run.is_open, fallback)
+
+    def is_settled(self, run: Run, now: Stamp, facts: NodeFacts) -> bool:
+        """Whether nothing of a run that has ended can change any more."""
+        end = run.end or now
+        waited_seconds = self.seconds_between(end, now)
+        if waited_seconds > _OPEN_GAP_SECONDS + facts.timing.limit_seconds:
+            return True
+        is_late = waited_seconds > facts.timing.limit_seconds
+        if not is_late and not self.host_is_read(end.at):
+            return False
+        if is_late and self.is_silent(now.at.boot_id, facts):
+            return True
+        return self.progress(run, now, facts).settled
 
     def figures(self, run: Run, now: Stamp, facts: NodeFacts, *, final: bool = False) -> RunFigures:
         """Figures of a run as they are now; of one that runs, up to now.

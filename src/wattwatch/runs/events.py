@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cmp_to_key
-from itertools import pairwise
 from typing import Any
 
 from wattwatch.reading import Instant
@@ -26,6 +25,7 @@ class EventKind(StrEnum):
     LABEL = "label"
     RESULT = "result"
     PART = "part"  # what another node of the run measured
+    DELETED = "deleted"  # hides the run; the log only grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ def fold_run(events: list[Event]) -> Run | None:
         boots=tuple(_boots(ordered)),
         last_event=max((event.stamp for event in ordered), key=in_time_order),
         final_at=None if result is None else result.stamp,
+        deleted=_first(ordered, EventKind.DELETED) is not None,
     )
 
 
@@ -151,37 +152,30 @@ def _epochs(ordered: list[Event], start: Stamp, end: Stamp | None) -> tuple[Epoc
             opened.setdefault(event.data["epoch_id"], event)
         elif event.kind is EventKind.EPOCH_CLOSED:
             closed.setdefault(event.data["epoch_id"], event)
-    if not opened:
-        return ()
-    unended = sorted(
-        (_epoch(event, closed.get(key)) for key, event in opened.items()),
-        key=lambda epoch: in_time_order(epoch.start),
-    )
-    bounds = [*(later.start for _, later in pairwise(unended)), end]
+    marks = sorted(opened.values(), key=lambda event: in_time_order(event.stamp))
+    bounds = [*(later.stamp for later in marks[1:]), end]
     return tuple(
-        _epoch_within(epoch, start, end, bound) for epoch, bound in zip(unended, bounds, strict=True)
+        _epoch(mark, closed.get(mark.data["epoch_id"]), (start, bound, end))
+        for mark, bound in zip(marks, bounds, strict=False)
     )
 
 
-def _epoch(opened: Event, closed: Event | None) -> Epoch:
-    return Epoch(
-        epoch_id=opened.data["epoch_id"],
-        epoch=opened.data["epoch"],
-        start=opened.stamp,
-        end=None if closed is None else closed.stamp,
-        values={} if closed is None else closed.data["values"],
-    )
-
-
-def _epoch_within(epoch: Epoch, start: Stamp, end: Stamp | None, bound: Stamp | None) -> Epoch:
-    """The epoch from the start of its run on, at most to the next one, or to the end of its run."""
-    opening = _later(epoch.start, start)
+def _epoch(opened: Event, closed: Event | None, within: tuple[Stamp, Stamp | None, Stamp | None]) -> Epoch:
+    """The epoch from the start of its run on, at most to the next one, and to the end of its run."""
+    start, bound, end = within
+    opening = _later(opened.stamp, start)
     opening = opening if end is None else _earlier(opening, end)
-    closing = epoch.end
+    closing = None if closed is None else closed.stamp
     for limit in (bound, end):
         if limit is not None:
             closing = limit if closing is None else _earlier(closing, limit)
-    return replace(epoch, start=opening, end=None if closing is None else _later(closing, opening))
+    return Epoch(
+        epoch_id=opened.data["epoch_id"],
+        epoch=opened.data["epoch"],
+        start=opening,
+        end=None if closing is None else _later(closing, opening),
+        values={} if closed is None else closed.data["values"],
+    )
 
 
 def _boots(ordered: list[Event]) -> Iterable[Stamp]:
@@ -197,7 +191,7 @@ def _labels(opened: Event, ordered: list[Event]) -> dict[str, str]:
     for event in ordered:
         if event.kind is EventKind.LABEL:
             labels[event.data["key"]] = event.data["value"]
-    return labels
+    return {key: value for key, value in labels.items() if value is not None}  # None: removed
 
 
 @cmp_to_key

@@ -24,6 +24,7 @@ from wattwatch.runs.run import (
     UnknownRun,
     Window,
     check_epoch,
+    check_labels,
     check_phase,
     check_run_id,
     check_values,
@@ -87,7 +88,7 @@ class Journal:
         run_id = request.run_id or self._new_id()
         if open_runs >= _OPEN_RUNS:
             raise RunConflict(f"{open_runs} runs are open: end some with wattwatch runs end")
-        if self.known(run_id) is not None:
+        if self._ledger.has(run_id):
             raise RunConflict(f"run {run_id} is in the ledger already: choose another --run-id")
         token = self._randomness(_TOKEN_BYTES).hex() if request.hold else ""
         window_id = self._new_id()
@@ -215,6 +216,27 @@ class Journal:
             events.insert(0, self._event(run.run_id, EventKind.WINDOW_CLOSED, at, closing))
         self._ledger.append(*events)
         return self._ledger.run(run.run_id)
+
+    def label(self, run: Run, changes: Mapping[str, str | None]) -> Run:
+        """Set labels, and remove those that are None; what is so already changes nothing. RunError."""
+        wanted = {**run.labels, **changes}
+        check_labels({key: value or "" for key, value in changes.items()})
+        check_labels({key: value for key, value in wanted.items() if value is not None})
+        now = self.now()
+        changed = {key: value for key, value in changes.items() if run.labels.get(key) != value}
+        self._ledger.append(
+            *(
+                self._event(run.run_id, EventKind.LABEL, now, {"key": key, "value": value})
+                for key, value in changed.items()
+            )
+        )
+        return self._ledger.run(run.run_id)
+
+    def delete(self, run: Run) -> None:
+        """Hide a run for good; RunConflict for one that is still open."""
+        if run.is_open:
+            raise RunConflict(f"run {run.run_id} is still open: wattwatch runs end {run.run_id} first")
+        self._ledger.append(self._event(run.run_id, EventKind.DELETED, self.now(), {}))
 
     def see_boot(self, run: Run, at: Stamp) -> None:
         """Note that an open run is measured again in this boot."""

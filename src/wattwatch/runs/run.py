@@ -146,6 +146,7 @@ class Run:
     boots: tuple[Stamp, ...] = ()  # first sight of every later boot while it was open
     last_event: Stamp | None = None
     final_at: Stamp | None = None  # when its final result was stored
+    deleted: bool = False  # it is shown nowhere; its id stays taken
 
     @property
     def is_open(self) -> bool:

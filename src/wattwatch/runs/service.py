@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final
@@ -13,36 +12,30 @@ from wattwatch.errors import StoreError
 from wattwatch.metrics import Sample
 from wattwatch.reading import Instant
 from wattwatch.runs.archive import MOST_POINTS, Archive, Series
+from wattwatch.runs.choice import EVERY_RUN, RunChoice
 from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
 from wattwatch.runs.epochs import epoch_documents
 from wattwatch.runs.evaluate import Evaluator
+from wattwatch.runs.events import Event
 from wattwatch.runs.figures import NodeFacts, RunHistory
 from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
-from wattwatch.runs.recording import Recorded, run_series
+from wattwatch.runs.recorder import Recorder
 from wattwatch.runs.run import Completeness, Epoch, Run, RunRequest, RunState, Stamp, UlidMaker, Window
 from wattwatch.runs.samples import final_samples, progress_samples
-from wattwatch.runs.several import checked_parts, with_nodes
+from wattwatch.runs.several import checked_parts
+from wattwatch.runs.shown import ShownRuns
+from wattwatch.runs.telling import Telling
 
 logger = logging.getLogger("wattwatch.runs")
 
 OWNER_SECONDS: Final = 30.0
 """After a restart of the daemon, an owner has this long to come back with its token."""
 
-_OPEN_GAP_SECONDS: Final = 3600.0  # a gap is filled or refused at the latest this long after it began
 _SHOWN_SECONDS: Final = 15 * 60.0  # samples of a final run stay this long
 _LISTED: Final = 100
-_NOT_LISTED: Final = ("phases", "epochs", "warnings")
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """Samples of a run, and the boot second after which they are shown no more (None: while it is open)."""
-
-    samples: tuple[Sample, ...]
-    until_boot_seconds: float | None = None
 
 
 class RunService:
@@ -65,16 +58,16 @@ class RunService:
         self._ledger = ledger
         self._facts = facts
         self._keeper = keeper
-        self._archive = archive
-        self._history = history
         self._journal = Journal(ledger, clock, randomness, keeper.identity if keeper else "")
         self._evaluator = Evaluator(history)
+        self._recorder = Recorder(self._evaluator, history, archive)
         self._lock = RLock()  # of the ledger's transitions: short
         self._evaluating = RLock()  # of the figures: a long run read anew takes a while
         self._holds: dict[str, int] = {}
         self._orphans: dict[str, float] = {}
         self._open_or_pending: set[str] = set()
-        self._shown: dict[str, _Shown] = {}
+        self._shown = ShownRuns()
+        self._telling = Telling(ledger, self._journal.now)
         self._take_over()
 
     @property
@@ -89,8 +82,7 @@ class RunService:
     def start(self, request: RunRequest, at: Stamp | None = None) -> Opened:
         """Open a run; RunConflict if its id is taken, RunError if a part of the request is not allowed."""
         with self._lock:
-            runs = (self._ledger.run(run_id) for run_id in self._open_or_pending)
-            open_runs = sum(run.is_open for run in runs)
+            open_runs = sum(run.is_open for run in self._pending())
             opened = self._journal.open(request, self._facts.node, at or self._journal.now(), open_runs)
             self._open_or_pending.add(opened.run.run_id)
             return opened
@@ -122,14 +114,15 @@ class RunService:
     def release(self, run_id: str, ticket: int) -> None:
         """The owner is gone: the run ends as lost now, unless it has ended, or was taken up again."""
         with self._lock:
-            run = self._ledger.run(run_id)
-            if run.is_open and self._holds.get(run_id) == ticket:
+            run = self._journal.known(run_id)
+            if run is not None and run.is_open and self._holds.get(run_id) == ticket:
                 self._journal.end(run, RunState.LOST, None, self._journal.now())
                 logger.warning("run %s: its owner is gone, ended as lost", run_id)
 
     def is_open(self, run_id: str) -> bool:
-        """Whether a run goes on."""
-        return self._ledger.run(run_id).is_open
+        """Whether a run goes on; one that was deleted does not."""
+        run = self._journal.known(run_id)
+        return run is not None and run.is_open
 
     def mark_start(self, run_id: str, at: Stamp) -> Run:
         """Move the opening edge of an armed run to where its command began."""
@@ -189,7 +182,7 @@ class RunService:
 
     def get(self, run_id: str) -> dict[str, Any]:
         """The document of a run (DESIGN section 6), other nodes' parts included; UnknownRun if none."""
-        return with_nodes(self._own(run_id), self._ledger.parts(run_id))
+        return self._telling.told(self._ledger.run(run_id), self._own(run_id))
 
     def add_parts(self, run_id: str, parts: object) -> None:
         """Keep what other nodes of a run measured; UnknownRun, RunError for what is no part."""
@@ -205,13 +198,27 @@ class RunService:
                 return self._finalised(run, now) or self._document(run, now, Completeness.PROVISIONAL)
         return self._ledger.result(run_id) or unmeasured_document(run)
 
-    def list(self, limit: int = _LISTED) -> list[dict[str, Any]]:
+    def list(self, limit: int = _LISTED, choice: RunChoice = EVERY_RUN) -> list[dict[str, Any]]:
         """The newest runs, the last opened first: their documents without phases, epochs and warnings."""
-        newest = list(reversed(self._ledger.runs()))[:limit]
-        return [
-            {key: value for key, value in self.get(run.run_id).items() if key not in _NOT_LISTED}
-            for run in newest
-        ]
+        wanted = [run for run in reversed(self._ledger.runs()) if choice.takes(run)][:limit]
+        return self._telling.listed(wanted, lambda run: self._own(run.run_id))
+
+    def label(self, run_id: str, changes: Mapping[str, str | None]) -> Run:
+        """Set labels of a run, and remove those that are None, after its end too."""
+        with self._lock:
+            return self._journal.label(self._ledger.run(run_id), changes)
+
+    def delete(self, run_id: str) -> None:
+        """Hide a run for good, its readings stay; RunConflict for one that is open."""
+        with self._evaluating, self._lock:
+            self._journal.delete(self._ledger.run(run_id))
+            self._open_or_pending.discard(run_id)
+            self._shown.drop(run_id)
+            self._evaluator.forget(run_id)
+
+    def events(self, run_id: str) -> Sequence[Event]:
+        """Everything that the ledger knows of a run, its result included; UnknownRun."""
+        return self._ledger.events(self._ledger.run(run_id).run_id)
 
     def windows(self, run_id: str) -> Sequence[tuple[Window, float, float | None]]:
         """Windows of a run, with the UTC of their edges as known now; UnknownRun if there is none."""
@@ -224,20 +231,9 @@ class RunService:
     def curves(self, run_id: str, most_points: int = MOST_POINTS) -> Sequence[Series]:
         """Power and temperature of a run on this node, as far as its readings are still there."""
         run = self._ledger.run(run_id)
-        return self._series(run, self._own(run_id), most_points) if self._is_mine(run) else []
-
-    def _series(self, run: Run, document: Mapping[str, Any], most_points: int) -> Sequence[Series]:
-        node = next((node for node in document["nodes"] if node["node"] == self._facts.node), None)
-        if node is None:
-            return []
-        evaluator, now = self._evaluator, self._journal.now()
-        recorded = Recorded(
-            evaluator.parts(run, now, self._facts),
-            evaluator.seconds_since(run.start),
-            evaluator.seconds_between(run.start, run.end or now),
-            most_points,
-        )
-        return run_series(recorded, node, self._history, self._facts)
+        if not self._is_mine(run):
+            return ()
+        return self._recorder.series(run, self._own(run_id), self._journal.now(), self._facts, most_points)
 
     @property
     def has_work(self) -> bool:
@@ -249,21 +245,21 @@ class RunService:
         self._ledger.flush()
         self._end_orphans()
         with self._evaluating:
-            for run_id in sorted(self._open_or_pending):
-                self._renew(run_id)
+            for run in self._pending():
+                self._renew(run)
             now = self._journal.now().at.boot_seconds
-            self._shown = {key: shown for key, shown in self._shown.items() if not _is_over(shown, now)}
+            self._shown.drop_old(now)
 
     def samples(self) -> Sequence[Sample]:
         """Samples of every run that is open, pending, or final since less than 15 minutes."""
-        return [sample for shown in list(self._shown.values()) for sample in shown.samples]
+        return self._shown.samples()
 
     def close(self) -> None:
         """Leave the ledger in order; where nobody goes on measuring, results are final as they are now."""
         with self._evaluating:
             if self._keeper is not None:
-                for run_id in sorted(self._open_or_pending):
-                    self._seal(self._ledger.run(run_id))
+                for run in self._pending():
+                    self._seal(run)
                 self._keeper.close()
         self._ledger.close()
 
@@ -323,61 +319,45 @@ class RunService:
             self._show_final(run, document, now.at.boot_seconds + left_seconds)
 
     def _show_final(self, run: Run, document: dict[str, Any], until_boot_seconds: float) -> None:
-        self._shown[run.run_id] = _Shown(tuple(final_samples(run, document)), until_boot_seconds)
+        self._shown.put(run.run_id, final_samples(run, document), until_boot_seconds)
 
-    def _renew(self, run_id: str) -> None:
+    def _pending(self) -> Sequence[Run]:
+        """Runs that are open or not final; without those that another process deleted from the ledger."""
+        known = map(self._journal.known, sorted(self._open_or_pending))
+        return [run for run in known if run is not None]
+
+    def _renew(self, run: Run) -> None:
         """The samples of a run as they are now; its final ones if it is settled."""
-        run, now = self._ledger.run(run_id), self._journal.now()
+        run_id, now = run.run_id, self._journal.now()
         # The counters of a run whose start may still move, or whose end may be long ago, must wait.
         if run.armed or run_id in self._orphans:
             return
         try:
             if self._finalised(run, now) is None:
                 progress = self._evaluator.progress(run, now, self._facts)
-                self._shown[run_id] = _Shown(tuple(progress_samples(run, progress, self._facts)))
+                self._shown.put(run_id, progress_samples(run, progress, self._facts))
         except StoreError as error:
             logger.warning("run %s: %s", run_id, error)
 
     def _finalised(self, run: Run, now: Stamp) -> dict[str, Any] | None:
         """The final document, stored now, if nothing of the run can change any more."""
-        if run.is_open or not self._is_settled(run, now):
+        if run.is_open or not self._evaluator.is_settled(run, now, self._facts):
             return None
         return self._seal(run)
-
-    def _is_settled(self, run: Run, now: Stamp) -> bool:
-        facts, evaluator = self._facts, self._evaluator
-        waited_seconds = evaluator.seconds_between(run.end or now, now)
-        if waited_seconds > _OPEN_GAP_SECONDS + facts.timing.limit_seconds:
-            return True
-        is_late = waited_seconds > facts.timing.limit_seconds
-        if not is_late and not evaluator.host_is_read((run.end or now).at):
-            return False
-        if is_late and evaluator.is_silent(now.at.boot_id, facts):
-            return True
-        return evaluator.progress(run, now, facts).settled
 
     def _seal(self, run: Run) -> dict[str, Any] | None:
         """Store the result of a run as it is now, if it has ended."""
         if run.is_open:
             return None
         now = self._journal.now()
-        document = self._document(run, now, Completeness.FINAL)
-        self._keep_curves(run, document)
+        document = self._telling.overlapping(run, self._document(run, now, Completeness.FINAL))
+        self._recorder.keep(run, document, now, self._facts)
         with self._lock:
             self._journal.store_result(run, document, now)
             self._open_or_pending.discard(run.run_id)
         self._evaluator.forget(run.run_id)
         self._show_final(run, document, now.at.boot_seconds + _SHOWN_SECONDS)
         return document
-
-    def _keep_curves(self, run: Run, document: Mapping[str, Any]) -> None:
-        """Where the readings go with this process, what is drawn of a run stays."""
-        if self._archive is None:
-            return
-        try:
-            self._archive.keep(run.run_id, self._series(run, document, MOST_POINTS))
-        except StoreError as error:
-            logger.warning("run %s: its curves are not kept: %s", run.run_id, error)
 
     def _document(self, run: Run, now: Stamp, completeness: Completeness) -> dict[str, Any]:
         final = completeness is Completeness.FINAL
@@ -414,7 +394,3 @@ def open_run_service(
     new_id = UlidMaker(lambda: clock.now().boot_seconds + clock.wall().unix_minus_boot_seconds)
     keeper = Keeper(path.parent, new_id())
     return RunService(ledger, history, clock, facts, keeper=keeper, archive=Archive.beside(path))
-
-
-def _is_over(shown: _Shown, boot_seconds: float) -> bool:
-    return shown.until_boot_seconds is not None and shown.until_boot_seconds < boot_seconds
