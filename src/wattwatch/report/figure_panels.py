@@ -18,8 +18,8 @@ from wattwatch.report.repetitions import Made, in_order
 from wattwatch.report.series import Trace
 from wattwatch.report.study import Measure, Study
 
-# Okabe and Ito, Color Universal Design, 2008; the darker ones for lines.
-_GROUP_COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#a8447f", "#8a6500", "#4d545b")
+# The colours of the page in light: groups, and phases after Okabe and Ito, Color Universal Design, 2008.
+_GROUP_COLOURS: Final = ("#0b62a8", "#cc5208", "#1a9a78", "#a8447f", "#6b4a00", "#3f454b")
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P")
 _PHASE_COLOURS: Final = {
     "p0": "#e69f00", "p1": "#56b4e9", "p2": "#009e73", "p3": "#cc79a7", "p4": "#d55e00", "p5": "#7466b8",

@@ -6,11 +6,11 @@ STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1b1d1f; --paper: #fff; --quiet: #5b6167; --line: #d9dde1;
   --curve: #0b57a4; --heat: #b3401a; --gap: #8a8f94; --alarm: #b3261e; --panel: #f5f7f9;
   --p0: #e69f00; --p1: #56b4e9; --p2: #009e73; --p3: #cc79a7; --p4: #d55e00; --p5: #7466b8;
-  --g0: #0b62a8; --g1: #c8500a; --g2: #00805d; --g3: #a8447f; --g4: #8a6500; --g5: #4d545b;
+  --g0: #0b62a8; --g1: #cc5208; --g2: #1a9a78; --g3: #a8447f; --g4: #6b4a00; --g5: #3f454b;
   font: 16px/1.5 system-ui, sans-serif; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8ea; --paper: #14171a; --quiet: #9aa3ab;
   --line: #343a40; --curve: #7db8f5; --heat: #f2936b; --gap: #9aa3ab; --alarm: #d6453c; --panel: #1d2125;
-  --g0: #6bb8f2; --g1: #f5894d; --g2: #35c79b; --g3: #e691c1; --g4: #e8bd3c; --g5: #c3c9cf; } }
+  --g0: #6bb8f2; --g1: #f5894d; --g2: #2bb58a; --g3: #e691c1; --g4: #f0cf50; --g5: #d5dade; } }
 * { box-sizing: border-box; }
 body { max-width: 60rem; margin: 0 auto; padding: 1.2rem 1rem 3rem; color: var(--ink);
   background: var(--paper); }
