@@ -36,6 +36,8 @@ def write_figures(
     try:
         from wattwatch.report import figure_panels as panels  # noqa: PLC0415 - matplotlib
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
         raise MissingExtra("figures need matplotlib: pip install 'wattwatch[report]'") from error
     written = []
     with panels.style():

@@ -129,7 +129,7 @@ def _axis(kind: str, traces: Sequence[Trace], panels_together: Sequence[Panel]) 
     own = _range(traces)
     everywhere = _range([trace for panel in panels_together for trace in panel.traces(kind)])
     if kind == "temperature":
-        return Axis(value_ticks(everywhere[0] - 1, everywhere[1] + 1, most=4))
+        return Axis(value_ticks(everywhere[0] - 1, everywhere[1] + 1))
     low, high = everywhere if everywhere[1] <= _SAME_AXIS_RATIO * own[1] else own
     return Axis(value_ticks(min(0.0, low), high))
 

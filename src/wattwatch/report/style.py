@@ -109,5 +109,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font-size: .9re
 .ids th[scope=row] { font-family: ui-monospace, monospace; font-size: .85rem; }
 @media print { .card, .chart, .warning { break-inside: avoid; } h2 { break-after: avoid; }
   body { max-width: none; font-size: 11pt; } .simulated { border: 2px solid; }
-  .scroll { overflow: visible; } }
+  .scroll { overflow: visible; } table { font-size: 8.5pt; } .legend i, .mark { print-color-adjust: exact; }
+  .figures td, .figures thead th, .figures thead th + th { white-space: normal; padding-left: .4rem; }
+  .figures th[scope=row] { position: static; overflow-wrap: anywhere; } }
 """
