@@ -73,6 +73,7 @@ def test_json_of_list_and_show(local: FakeNode) -> None:
     (newest, _) = json.loads(invoke("runs", "list", "--json").output)["runs"]
     assert json.loads(invoke("runs", "show", "last", "--json").output) == newest | {
         "phases": json.loads(invoke("runs", "show", "ab2", "--json").output)["phases"],
+        "epochs": [],
         "warnings": [],
     }
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.node import FakeNode
 from wattwatch.errors import RunError
-from wattwatch.runs.local import local_documents
+from wattwatch.runs.local import LocalRuns
 from wattwatch.runs.run import RunRequest, RunState, UnknownRun
 from wattwatch.runs.several import NodePart
 
@@ -74,5 +74,6 @@ def test_runs_read_without_their_process_have_their_parts(tmp_path: Path) -> Non
     node.service.add_parts("r", [part("pi-2", 20.0)])
     node.service.close()
     (path,) = tmp_path.glob("*.db")
-    (document,) = local_documents(path, node.clock)
+    document = LocalRuns(path, node.clock).document("r")
+    assert document is not None
     assert [entry["node"] for entry in document["nodes"]] == ["pi-1", "pi-2"]

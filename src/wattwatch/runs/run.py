@@ -117,8 +117,7 @@ class RunRequest:
         check_name("experiment", self.experiment)
         check_phase(self.phase)
         check_labels(self.labels or {})
-        if len(self.command) > _COMMAND_CHARACTERS:
-            raise RunError(f"command: at most {_COMMAND_CHARACTERS} characters, got {len(self.command)}")
+        check_command(self.command)
         return self
 
 
@@ -198,6 +197,13 @@ def check_name(what: str, text: str) -> str:
     if len(text) > _NAME_CHARACTERS or not text.isprintable():
         raise RunError(f"{what} {text[:40]!r}: at most {_NAME_CHARACTERS} printable characters")
     return text
+
+
+def check_command(command: str) -> str:
+    """The command; RunError if it is too long."""
+    if len(command) > _COMMAND_CHARACTERS:
+        raise RunError(f"command: at most {_COMMAND_CHARACTERS} characters, got {len(command)}")
+    return command
 
 
 def check_phase(phase: str) -> str:

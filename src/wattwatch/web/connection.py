@@ -139,6 +139,7 @@ class Connection:
             body,
             over_socket=self.origin.over_socket,
             peer=self.origin.address,
+            fields=head.fields,
         )
         self.waiting_since, begun = None, time.monotonic()
         answer = self._dispatcher.answer(request)

@@ -18,6 +18,7 @@ class Request:
     body: bytes = b""
     over_socket: bool = False  # the Unix socket; not every write is taken over TCP
     peer: str = ""  # address of the client, over TCP
+    fields: tuple[tuple[str, str], ...] = ()  # of the query, also those that come twice
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from wattwatch.clock import rfc3339
 from wattwatch.errors import RunError, StoreError
 from wattwatch.reading import Instant
 from wattwatch.runs.archive import MOST_POINTS
+from wattwatch.runs.choice import RunChoice, labels_from_text
+from wattwatch.runs.exchange import event_document
 from wattwatch.runs.run import RunConflict, RunRequest, RunState, Stamp, UnknownRun
 from wattwatch.runs.service import RunService
 from wattwatch.web.http import (
@@ -38,11 +40,14 @@ def run_routes(service: RunService) -> list[Route]:
         Route("POST", "/v1/runs", _told(lambda request: _open(service, request)), is_remote=True),
         Route("GET", "/v1/runs/{run_id}", _told(lambda request: _get(service, request))),
         Route("GET", "/v1/runs/{run_id}/phases", _told(lambda request: _phases(service, request))),
+        Route("GET", "/v1/runs/{run_id}/events", _told(lambda request: _events(service, request))),
         Route("GET", "/v1/runs/{run_id}/curves", _told(lambda request: _curves(service, request))),
         Route("POST", "/v1/runs/{run_id}/start", _told(lambda r: _start(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/phases", _told(lambda r: _phase(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/epochs", _told(lambda r: _epoch(service, r)), is_remote=True),
         Route("POST", "/v1/runs/{run_id}/parts", _told(lambda r: _parts(service, r))),
+        Route("POST", "/v1/runs/{run_id}/labels", _told(lambda r: _label(service, r))),
+        Route("POST", "/v1/runs/{run_id}/delete", _told(lambda r: _delete(service, r))),
         Route("POST", "/v1/runs/{run_id}/end", _told(lambda r: _end(service, r)), is_remote=True),
     ]
 
@@ -72,7 +77,16 @@ def _problems() -> Iterator[None]:
 
 
 def _list(service: RunService, request: Request) -> Response:
-    return json_response({"runs": service.list(_count(request, "limit", "100", _MOST_LISTED))})
+    """The newest runs, of those that the query wants: `experiment=`, `name=`, `state=`, `label=k%3Dv` …"""
+    choice = RunChoice(
+        experiment=request.query.get("experiment", ""),
+        name=request.query.get("name", ""),
+        labels=labels_from_text(value for key, value in request.fields if key == "label"),
+        state=request.query.get("state", ""),
+        prefix=request.query.get("prefix", ""),
+    )
+    limit = _count(request, "limit", "100", _MOST_LISTED)
+    return json_response({"runs": service.list(limit, choice.checked())})
 
 
 def _count(request: Request, key: str, default: str, most: int) -> int:
@@ -100,6 +114,24 @@ def _phases(service: RunService, request: Request) -> Response:
     ]
     gap_seconds = service.facts.timing.limit_seconds
     return json_response({"run_id": run_id, "gap_seconds": gap_seconds, "windows": windows})
+
+
+def _events(service: RunService, request: Request) -> Response:
+    """All that the ledger has of a run, without secrets: for an export."""
+    run_id = _run_id(request)
+    return json_response({"run_id": run_id, "events": [event_document(e) for e in service.events(run_id)]})
+
+
+def _label(service: RunService, request: Request) -> Response:
+    """`{"labels": {"lr": "0.1", "old": null}}` sets the one and removes the other."""
+    run = service.label(_run_id(request), _labels(json_body(request), removable=True))
+    return json_response({"run_id": run.run_id, "labels": dict(run.labels)})
+
+
+def _delete(service: RunService, request: Request) -> Response:
+    run_id = _run_id(request)
+    service.delete(run_id)
+    return json_response({"run_id": run_id, "deleted": True})
 
 
 def _curves(service: RunService, request: Request) -> Response:
@@ -314,11 +346,13 @@ def _is_number_or_null(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _labels(body: Mapping[str, Any]) -> dict[str, str]:
+def _labels(body: Mapping[str, Any], *, removable: bool = False) -> dict[str, Any]:
+    """The labels of a body; null, where that is allowed, is one to be removed."""
     labels = body.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+    values = labels.values() if isinstance(labels, dict) else (labels,)
+    if not all(isinstance(value, str) or (removable and value is None) for value in values):
         raise Problem(HTTPStatus.BAD_REQUEST, "labels: an object of strings")
-    return labels
+    return dict(labels)
 
 
 def _line(document: Mapping[str, Any]) -> bytes:

@@ -43,6 +43,7 @@ class Head:
     body_bytes: int
     keep_alive: bool
     is_http_1_0: bool
+    fields: tuple[tuple[str, str], ...] = ()  # all of the query, also those that come twice
 
     @property
     def expects_continue(self) -> bool:
@@ -77,17 +78,18 @@ def parse_head(data: bytes, largest_body_bytes: int) -> Head:
     if match is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "the request line is not HTTP/1.1")
     headers = _headers(lines)
-    path, query = _target(match[2])
+    path, fields = _target(match[2])
     is_http_1_0 = match[3] == "0"
     options = {option.strip().lower() for option in headers.get("connection", "").split(",")}
     return Head(
         match[1],
         path,
-        query,
+        dict(fields),
         headers,
         _body_bytes(headers, largest_body_bytes),
         keep_alive="keep-alive" in options if is_http_1_0 else "close" not in options,
         is_http_1_0=is_http_1_0,
+        fields=fields,
     )
 
 
@@ -106,7 +108,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _target(target: str) -> tuple[str, dict[str, str]]:
+def _target(target: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     try:
         parts = urlsplit(target)
         fields = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=_MOST_QUERY_FIELDS)
@@ -114,7 +116,7 @@ def _target(target: str) -> tuple[str, dict[str, str]]:
         raise Problem(HTTPStatus.BAD_REQUEST, "the request target is malformed") from error
     if not parts.path.startswith("/"):
         raise Problem(HTTPStatus.BAD_REQUEST, "the request target is not a path")
-    return parts.path, dict(fields)
+    return parts.path, tuple(fields)
 
 
 def _body_bytes(headers: dict[str, str], largest_bytes: int) -> int:
