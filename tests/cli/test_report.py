@@ -1,3 +1,5 @@
+import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +14,8 @@ from support.pages import Outline, outline
 from support.web_node import DatedFakeHistory, serving, snapshot, status
 from support.web_node import FakeNode as FakeView
 from wattwatch.cli.main import cli
-from wattwatch.errors import ClientError, RunError, WattwatchError
+from wattwatch.client import find_socket
+from wattwatch.errors import ClientError, ConfigError, MissingExtra, RunError, WattwatchError
 from wattwatch.runs.run import RunRequest, RunState
 from wattwatch.web.http import Request, Response, Route, Stream
 from wattwatch.web.runs import run_routes
@@ -33,6 +36,8 @@ def _node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
+    # A daemon that this machine may have is not looked at.
+    monkeypatch.setattr(find_socket, "__defaults__", (None, tmp_path / "none.sock"))
     node = FakeNode(tmp_path, watts=watts)
     node.service.start(RunRequest("ab1", "mnist <b>", "demo", command="python train.py"))
     for phase, seconds in (("load", 8.0), ("training", 10.0)):
@@ -180,3 +185,89 @@ def test_a_run_that_was_measured_without_a_daemon(node: FakeNode) -> None:
     (directory / "local.db").write_bytes(node.path.read_bytes())
     page = written(report("ab2"), "wattwatch-ab2.html")
     assert "No power curve" in page.text()
+
+
+def test_several_runs_are_a_page_of_groups(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        page = written(report("ab1", "ab2", "ab1", "--socket", socket), "wattwatch-demo.html")
+    text = page.text()
+    assert "2 runs in 2 groups by name" in text
+    assert "nothing to compare" in text  # one of them failed
+    assert "no: failed" in text
+    assert "1 repetition: no interval can be given" in text
+    assert len(curves(page)) == 4  # power and temperature of each
+    assert bands(page)
+
+
+def test_an_experiment_is_all_its_runs(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        page = written(
+            report("--experiment", "demo", "--by", "name", "--socket", socket), "wattwatch-demo.html"
+        )
+        unknown = report("--experiment", "other", "--socket", socket)
+    assert "mnist <b>" in page.text()
+    assert said(unknown.exception, RunError) == "no run of the experiment 'other': see wattwatch runs list"
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "json", "latex"])
+@pytest.mark.parametrize("runs", [("ab1",), ("ab1", "ab2")], ids=["one", "two"])
+def test_other_forms_go_to_stdout_or_a_file(node: FakeNode, form: str, runs: tuple[str, ...]) -> None:
+    with daemon(node) as socket:
+        shown = report(*runs, "--format", form, "--socket", socket)
+        kept = report(*runs, "--format", form, "--output", "kept.txt", "--socket", socket)
+    assert (shown.exit_code, kept.exit_code, kept.stdout) == (0, 0, "kept.txt\n")
+    assert "demo" in shown.stdout or "ab1" in shown.stdout
+    assert Path("kept.txt").read_text(encoding="utf-8") == shown.stdout
+    assert list(Path().glob("*.html")) == []
+
+
+def test_json_of_one_run_is_its_document(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        document = json.loads(report("ab1", "--format", "json", "--socket", socket).stdout)
+    assert (document["run_id"], document["state"]) == ("ab1", "succeeded")
+
+
+def test_html_may_go_to_stdout(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        done = report("ab1", "--output", "-", "--socket", socket)
+    assert "mnist <b> used at least" in outline(done.stdout).text()
+
+
+def test_figures_are_written_beside_the_page(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        one = report("ab1", "--figures", "one", "--socket", socket)
+        two = report("ab1", "ab2", "--figures", "two", "--socket", socket)
+    names = [Path(line).name for line in one.stdout.splitlines()]
+    assert names[:4] == ["wattwatch-ab1.html", "power.pdf", "power.svg", "power.png"]
+    assert "two/boxes.pdf" in two.stdout.splitlines()
+    for line in (*one.stdout.splitlines(), *two.stdout.splitlines()):
+        assert Path(line).stat().st_size > 0
+
+
+def test_without_the_extra_several_runs_are_one_line(node: FakeNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [
+        name for name in sys.modules if name.startswith(("wattwatch.report.compare", "wattwatch.report.g"))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [name for name in sys.modules if name.startswith("wattwatch.report.stats.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with daemon(node) as socket:
+        done = report("ab1", "ab2", "--socket", socket)
+        alone = report("ab1", "--socket", socket)
+    assert (
+        said(done.exception, MissingExtra)
+        == "statistics need numpy and scipy: pip install 'wattwatch[report]'"
+    )
+    assert alone.exit_code == 0  # one run needs none
+
+
+def test_nothing_wanted_is_one_line(node: FakeNode) -> None:
+    del node
+    assert said(report().exception, ConfigError).startswith("which run? give its id or `last`")
+
+
+def test_a_factor_that_no_run_has_is_one_line(node: FakeNode) -> None:
+    with daemon(node) as socket:
+        done = report("ab1", "ab2", "--by", "device,name", "--socket", socket)
+    assert "no run has 'device'" in said(done.exception, RunError)

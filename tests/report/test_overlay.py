@@ -1,5 +1,5 @@
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,7 +14,7 @@ from wattwatch.report.study import Study
 STUDY, CURVES = study_of(count=4)
 
 
-def html_of(study: Study, curves: dict[str, Sequence[NodeCurves]]) -> str:
+def html_of(study: Study, curves: Mapping[str, Sequence[NodeCurves]]) -> str:
     return "\n".join(overlays(study, curves))
 
 

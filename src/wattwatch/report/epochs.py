@@ -18,6 +18,7 @@ _MOST_ROWS: Final = 40  # of a group: its first and its last half of them
 _MOST_POINTS: Final = 400  # of a line
 _MOST_VALUES: Final = 4  # columns of what the training itself reported, such as its loss
 _MOST_TICKS: Final = 10
+_COUNT: Final = {True: ("runs",), False: ()}  # a column of ones says nothing
 
 Epoch = Mapping[str, Any]
 
@@ -136,11 +137,20 @@ def _described(of_group: EpochRuns, scale: Quantity) -> str:
 
 def _table(groups: Sequence[EpochRuns]) -> str:
     names = _value_names(groups)
-    head = ("epoch", "runs", "time", "energy", "mean power", "highest temperature", "covered", *names)
-    scale = quantity("J", [joules for g in groups for line in _lines(g) for _, joules in line])
     several = len(groups) > 1 or any(len(of_group.runs) > 1 for of_group in groups)
+    head = (
+        "epoch",
+        *_COUNT[several],
+        "time",
+        "energy",
+        "mean power",
+        "highest temperature",
+        "covered",
+        *names,
+    )
+    scale = quantity("J", [joules for g in groups for line in _lines(g) for _, joules in line])
     caption = "Epochs: medians of the runs" if several else "Epochs"
-    bodies = ((g.name if len(groups) > 1 else "", _rows(g, names, scale)) for g in groups)
+    bodies = ((g.name if len(groups) > 1 else "", _rows(g, names, scale, several=several)) for g in groups)
     return table(caption, head, bodies)
 
 
@@ -150,14 +160,17 @@ def _value_names(groups: Sequence[EpochRuns]) -> list[str]:
     return list(names)[:_MOST_VALUES]
 
 
-def _rows(of_group: EpochRuns, names: Sequence[str], scale: Quantity) -> Iterator[tuple[str, ...]]:
+def _rows(
+    of_group: EpochRuns, names: Sequence[str], scale: Quantity, *, several: bool
+) -> Iterator[tuple[str, ...]]:
     by_number = of_group.by_number()
     left_out = max(0, len(by_number) - _MOST_ROWS)
     for index, (at, epochs) in enumerate(by_number.items()):
         if left_out and index == _MOST_ROWS // 2:
-            yield (f"… {left_out} more", *("",) * (6 + len(names)))
+            yield (f"… {left_out} more", *("",) * (5 + several + len(names)))
         if not left_out or not _MOST_ROWS // 2 <= index < _MOST_ROWS // 2 + left_out:
-            yield _row(at, epochs, names, scale)
+            number_cell, count_cell, *cells = _row(at, epochs, names, scale)
+            yield (number_cell, *((count_cell,) if several else ()), *cells)
 
 
 def _row(at: int, epochs: Sequence[Epoch], names: Sequence[str], scale: Quantity) -> tuple[str, ...]:

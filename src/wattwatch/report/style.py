@@ -22,7 +22,8 @@ h2 { font-size: 1.1rem; margin: 2.2rem 0 .5rem; }
   border-radius: .4rem; margin: 0 0 1rem; }
 .warning { border-left: .3rem solid var(--alarm); padding: .1rem .8rem; margin: .6rem 0;
   overflow-wrap: anywhere; }
-.chart { margin: 1.2rem 0 0; } .chart figcaption { font-weight: 600; margin-bottom: .6rem; }
+.chart { margin: 1.2rem 0 0; } .chart figcaption { display: flex; flex-wrap: wrap; gap: 0 .6rem;
+  align-items: baseline; font-weight: 600; margin-bottom: .6rem; }
 .plot { position: relative; height: 16rem; margin: 0 .8rem 2.2rem 3rem; }
 .plot.low { height: 9rem; }
 .plot svg { position: absolute; inset: 0; width: 100%; height: 100%; }
@@ -33,8 +34,8 @@ h2 { font-size: 1.1rem; margin: 2.2rem 0 .5rem; }
 .plot .x { top: calc(100% + .5rem); transform: translateX(-50%); }
 .plot .phase { top: .35rem; padding: 0 .3rem; overflow: hidden; text-overflow: ellipsis;
   color: var(--ink); }
-.chart .mark { float: right; font-size: .75rem; line-height: 1.5rem; color: var(--alarm);
-  letter-spacing: .1em; margin-left: .6rem; font-weight: 700; }
+.chart .mark { margin-left: auto; font-size: .75rem; color: var(--alarm); letter-spacing: .1em;
+  font-weight: 700; }
 figcaption small { color: var(--quiet); font-weight: 400; }
 .grid { stroke: var(--line); stroke-width: 1; } .edge { stroke: var(--quiet); stroke-width: 1.5;
   stroke-dasharray: 4 3; } .mean { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 2 4; }

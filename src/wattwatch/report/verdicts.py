@@ -19,7 +19,7 @@ def verdict_section(study: Study) -> Iterator[str]:
     pairs = list(dict.fromkeys((contrast.other, contrast.one) for contrast in study.contrasts))
     yield "<h2>Verdict</h2>"
     if not pairs:
-        yield quiet("One group only: nothing to compare. Its figures and their spread follow.")
+        yield quiet("Fewer than two groups have runs that count: nothing to compare.")
     if study.interaction:
         yield f'<p class="lead">{escape(study.interaction)}</p>'
     if pairs:
