@@ -13,8 +13,9 @@ from wattwatch.report.chart import NodeCurves
 from wattwatch.report.html import run_page
 from wattwatch.report.overlay import drawn_runs
 from wattwatch.report.study_page import study_page
+from wattwatch.runs.choice import RunChoice
 from wattwatch.session.curves import CurveReader
-from wattwatch.session.runs import Runs
+from wattwatch.session.runs import MOST_LISTED, Runs
 from wattwatch.session.summary import summary_lines
 
 if TYPE_CHECKING:
@@ -71,28 +72,34 @@ def chosen_documents(wanted: WantedReport, runs: Runs) -> list[Document]:
     """The documents of the wanted runs, each once: those named, then those of the experiment."""
     if not wanted.runs and not wanted.experiment:
         raise ConfigError("which run? give its id or `last`, or --experiment; see wattwatch runs list")
-    found = [runs.find(run_id) for run_id in wanted.runs]
-    if wanted.experiment:
-        found += _of_experiment(wanted.experiment, runs)
+    return named_documents([*wanted.runs, *_of_experiment(wanted.experiment, runs)], runs)
+
+
+def named_documents(wanted: Sequence[str], runs: Runs) -> list[Document]:
+    """The documents of runs by what names them, each once; RunError if there is no such run."""
+    found = (runs.find(name) for name in wanted)
     return list({document["run_id"]: document for document in found}.values())
 
 
-def _of_experiment(experiment: str, runs: Runs) -> list[Document]:
-    ids = [run["run_id"] for run in runs.newest() if run.get("experiment") == experiment]
+def _of_experiment(experiment: str, runs: Runs) -> list[str]:
+    """Ids of the runs of an experiment, oldest first; none of no experiment."""
+    if not experiment:
+        return []
+    ids = [run["run_id"] for run in runs.newest(MOST_LISTED, RunChoice(experiment=experiment))]
     if not ids:
         raise RunError(f"no run of the experiment {experiment!r}: see wattwatch runs list")
-    return [runs.find(run_id) for run_id in reversed(ids)]
+    return ids[::-1]
 
 
-def compared(documents: Sequence[Document], by: Sequence[str]) -> "Study":
-    """The study of these runs; MissingExtra without numpy and scipy."""
+def compared(documents: Sequence[Document], by: Sequence[str], **options: Any) -> "Study":
+    """The study of these runs, by the fields of CompareOptions; MissingExtra without numpy and scipy."""
     try:
-        from wattwatch.report.compare import compare  # noqa: PLC0415 - numpy, scipy
+        from wattwatch.report.compare import CompareOptions, compare  # noqa: PLC0415 - numpy, scipy
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _STATISTICS:
             raise
         raise MissingExtra("statistics need numpy and scipy: pip install 'wattwatch[report]'") from error
-    return compare(documents, by)
+    return compare(documents, by, options=CompareOptions(**options))
 
 
 def _report_of_one(wanted: WantedReport, document: Document, reader: CurveReader) -> MadeReport:
