@@ -20,9 +20,11 @@ COMMANDS: Final[dict[str, str]] = {
     "check-config": "wattwatch.cli.check_config:command",
     "decode": "wattwatch.cli.decode:command",
     "simulate": "wattwatch.cli.simulate:command",
+    "phase": "wattwatch.cli.phase:command",
     "tag-run": "wattwatch.cli.tag_run:command",
     "runs": "wattwatch.cli.runs:command",
     "report": "wattwatch.cli.report:command",
+    "compare": "wattwatch.cli.compare:command",
 }
 """Command name to `module:attribute`; modules are imported only when their command runs."""
 

@@ -58,9 +58,13 @@ def command(
 
     The page opens offline. Of several runs it begins with the verdict.
     """
-    factors = tuple(name.strip() for text in by for name in text.split(",") if name.strip())
-    wanted = WantedReport(runs, experiment, factors, shown_as, output, figures, opens)
+    wanted = WantedReport(runs, experiment, split_names(by), shown_as, output, figures, opens)
     tell(make_report(wanted, os.environ, SystemClock(), socket_path))
+
+
+def split_names(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in `device,platform`, of an option that may be repeated."""
+    return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
 
 
 def tell(made: MadeReport) -> None:
