@@ -35,7 +35,7 @@ def test_groups_have_every_figure_with_interval_and_range() -> None:
     low, high = energy.median.low, energy.median.high
     assert low is not None
     assert high is not None
-    assert found[title + 1][:3] == ["pi", "5", f"{energy.median.value:,.0f} [{low:,.0f}, {high:,.0f}]"]
+    assert found[title + 1][:3] == ["pi", "5", f"≥ {energy.median.value:,.0f} [{low:,.0f}, {high:,.0f}]"]
     assert found[title + 1][-1] == f"{energy.minimum:,.0f} to {energy.maximum:,.0f}"
 
 
@@ -57,6 +57,20 @@ def test_contrasts_name_their_ratios_tests_and_effects() -> None:
     assert energy[3] == "0.004"  # 2 / C(11, 5): the least of 5 and 6 runs
     assert energy[4] == "Cliff&#x27;s delta -1.00"
     assert energy[5] == "unknown"
+
+
+def test_what_has_no_ratio_and_is_not_metered_says_so_and_phases_have_a_table_of_their_own() -> None:
+    energy = STUDY.contrasts[0]
+    heat = replace(energy, measure="temperature_max_celsius")
+    of_phase = replace(energy, phase="training", resolvable=False)
+    study = replace(STUDY, contrasts=(replace(energy, resolvable=True), heat, of_phase))
+    first, second = rows(tables.contrasts_table(study))[2:]
+    assert (first[0], first[-1]) == ("energy", "yes")
+    assert (second[1], second[-1]) == ("no ratio of °C", "not metered")
+    phases = tables.phase_contrasts_table(study)
+    checked(phases)
+    assert (rows(phases)[2][0], rows(phases)[2][-1]) == ("training: energy", "no")
+    assert tables.phase_contrasts_table(STUDY) == ""
 
 
 def test_one_group_has_no_contrasts() -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median
 from typing import Any, Final
 
 from wattwatch.report import plot
 from wattwatch.report.boxplot import NOT_FROM_ZERO
-from wattwatch.report.markup import table
-from wattwatch.report.plot import Drawing
+from wattwatch.report.markup import quiet, table
+from wattwatch.report.plot import Axis, Drawing
 from wattwatch.report.quantities import Quantity, quantity
 from wattwatch.report.study import Study
 from wattwatch.report.words import UNKNOWN, celsius_text, number, percent_text, seconds_text, watts_text
@@ -63,6 +64,8 @@ def epochs_section(groups: Sequence[EpochRuns], *, simulated: bool) -> Iterator[
     items = {f"swatch g{of_group.hue % plot.HUES}": of_group.name for of_group in groups if len(groups) > 1}
     yield plot.legend(items)
     yield _table(groups)
+    if any(_bound(run) for of_group in groups for run in of_group.runs):
+        yield quiet("≥: time is missing in the epoch, so its energy is a lower bound.")
 
 
 def _chart(groups: Sequence[EpochRuns], *, simulated: bool) -> str:
@@ -96,6 +99,7 @@ def _chart(groups: Sequence[EpochRuns], *, simulated: bool) -> str:
             labels=(
                 *plot.y_labels(axis),
                 *_number_labels(first, last),
+                *_lower_bounds(groups, axis, scale, (first, last)),
             ),
             css="low epochs",
         )
@@ -110,6 +114,18 @@ def _lines(of_group: EpochRuns) -> Iterator[list[tuple[int, float]]]:
         ]
         if line := [(at, joules) for at, joules in pairs if joules is not None]:
             yield line
+
+
+def _lower_bounds(
+    groups: Sequence[EpochRuns], axis: Axis, scale: Quantity, first_last: tuple[int, int]
+) -> Iterator[str]:
+    """A sign at every epoch of which time is missing; a few hundred at most."""
+    runs = [run for of_group in groups for run in of_group.runs][:_MOST_RUNS]
+    places = ((_number(epoch, place), epoch) for run in runs for place, epoch in enumerate(run, 1))
+    bounded = ((at, number(epoch, "energy_joules")) for at, epoch in places if _bound([epoch]))
+    for at, joules in islice(bounded, _MOST_POINTS):
+        if joules is not None:
+            yield plot.least(_x(at, *first_last), axis.at(joules / scale.factor))
 
 
 def _few(line: Sequence[tuple[int, float]]) -> Sequence[tuple[int, float]]:
@@ -179,12 +195,18 @@ def _row(at: int, epochs: Sequence[Epoch], names: Sequence[str], scale: Quantity
         str(at),
         str(len(epochs)),
         seconds_text(median_of(epochs, "duration_seconds")),
-        scale.text(median_of(epochs, "energy_joules")),
+        _bound(epochs) + scale.text(median_of(epochs, "energy_joules")),
         watts_text(median_of(epochs, "mean_power_watts")),
         celsius_text(median_of(epochs, "temperature_max_celsius")),
         percent_text(median_of(epochs, "covered_ratio")),
         *(UNKNOWN if value is None else f"{value:.4g}" for value in values),
     )
+
+
+def _bound(epochs: Sequence[Epoch]) -> str:
+    """The sign of a lower bound where time is missing in an epoch."""
+    ratios = (number(epoch, "covered_ratio") for epoch in epochs)
+    return "≥ " if any(ratio is not None and ratio < 1 for ratio in ratios) else ""
 
 
 def median_of(documents: Sequence[Epoch], key: str) -> float | None:

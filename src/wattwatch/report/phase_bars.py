@@ -13,6 +13,7 @@ from wattwatch.report.ticks import value_ticks
 
 _ENERGY: Final = "energy_joules"
 _ROW_REM: Final = 3.6
+_MOST_STEPS: Final = 7
 _BAR_TOP: Final = 0.55  # of a row: its upper part has the name of the group
 _BAR_BOTTOM: Final = 0.1
 _LABEL_RATIO: Final = 0.09  # no room for a share in a narrower piece: the table has it
@@ -48,7 +49,7 @@ def phase_chart(name: str, study: Study) -> str:
     if not any(bars) or max(totals) <= 0:
         return ""
     scale = quantity("J", totals)
-    axis = Axis(value_ticks(0.0, max(totals) / scale.factor))
+    axis = Axis(value_ticks(0.0, max(totals) / scale.factor, most=_MOST_STEPS))
     hues = phase_hues(piece.phase for bar in bars for piece in bar)
     drawing = Drawing(
         name=name,

@@ -142,6 +142,11 @@ def label(css: str, place: str, text: str) -> str:
     return f'<span class="{css}"{style} aria-hidden="true">{escape(text)}</span>'
 
 
+def least(x: float, y: float) -> str:
+    """The sign of a lower bound above a dot."""
+    return label("least", f"left:{x:.2%};bottom:{y:.2%}", "≥")
+
+
 def grid(axis: Axis) -> Iterator[str]:
     """A line for each tick of an upright axis."""
     return (level(axis.at(tick.at), "grid") for tick in axis.ticks)

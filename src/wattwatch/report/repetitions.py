@@ -8,7 +8,7 @@ from typing import Final
 from wattwatch.report import plot
 from wattwatch.report.boxplot import Place, zero_note
 from wattwatch.report.plot import Axis, Drawing
-from wattwatch.report.quantities import Quantity, has_zero, quantity
+from wattwatch.report.quantities import has_zero, quantity
 from wattwatch.report.stats.records import Caution
 from wattwatch.report.study import Measure, Repetition, Study
 
@@ -30,6 +30,10 @@ class Made:
     is_first: bool  # of its group: cold, unless a warm-up came before
     is_cold: bool  # the first, and it does lie apart
 
+    def bound(self, measure: Measure) -> str:
+        """The sign of a lower bound before an energy of which time is missing, else nothing."""
+        return "≥ " if measure.unit == "J" and misses_time(self.repetition) else ""
+
     @property
     def name(self) -> str:
         """What it is called in words."""
@@ -38,6 +42,11 @@ class Made:
         )
         cold = ", cold" if self.is_cold else ", the first of its group" if self.is_first else ""
         return f"{self.group_name}, repetition {self.repetition.number}{left_out}{cold}"
+
+
+def misses_time(repetition: Repetition) -> bool:
+    """Whether some of its time is missing, so that its energy is a lower bound."""
+    return repetition.covered_ratio is not None and repetition.covered_ratio < 1
 
 
 def in_order(study: Study) -> list[Made]:
@@ -69,16 +78,36 @@ def _cautions(study: Study, index: int) -> Iterator[Caution]:
         yield from summary.cautions
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A run whose figure is known: what it is, in words, and where its dot is."""
+
+    made: Made
+    scaled: float
+    told: str
+    place: Place
+
+
 def repetition_chart(name: str, study: Study, measure: Measure) -> str:
     """The figure of a measure over the repetitions; empty if it is known of none."""
-    made = [one for one in in_order(study) if one.repetition.figures.get(measure.key) is not None]
-    values = [_value(one, measure) for one in made]
-    if not values:
+    made = in_order(study)
+    known = {
+        one.place: value for one in made if (value := one.repetition.figures.get(measure.key)) is not None
+    }
+    if not known:
         return ""
-    scale = quantity(measure.unit, values)
-    scaled = [value / scale.factor for value in values]
-    axis = plot.axis_around(scaled, has_zero=has_zero(measure))
-    count = max(one.place for one in in_order(study))
+    scale = quantity(measure.unit, known.values())
+    axis = plot.axis_around((v / scale.factor for v in known.values()), has_zero=has_zero(measure))
+    drawn = [
+        _Drawn(
+            one,
+            known[one.place] / scale.factor,
+            f"{one.name}: {one.bound(measure)}{scale.text(known[one.place])}",
+            Place(place_x(one.place, len(made)), axis.at(known[one.place] / scale.factor)),
+        )
+        for one in made
+        if one.place in known
+    ]
     return plot.figure(
         Drawing(
             name=name,
@@ -86,28 +115,28 @@ def repetition_chart(name: str, study: Study, measure: Measure) -> str:
             caption=f"{measure.title.capitalize()} of each run, {scale.unit}",
             note=zero_note(axis, measure),
             title=f"{measure.title} of each run in the order in which they were made",
-            description=" ".join(
-                f"{one.place}: {one.name}: {scale.text(value)}."
-                for one, value in zip(made, values, strict=True)
-            ),
+            description=" ".join(f"{one.made.place}: {one.told}." for one in drawn),
             shapes=(
                 *plot.grid(axis),
-                *_medians(study, made, scaled, axis),
-                *_dots(made, values, scale, axis, count),
+                *_medians(study, drawn, axis),
+                *(shape for one in drawn for shape in marked_dot(one.made, one.place, one.told)),
             ),
             labels=(
                 *plot.y_labels(axis),
-                *place_labels(count),
+                *place_labels(len(made)),
+                *(plot.least(one.place.x, one.place.y) for one in drawn if one.made.bound(measure)),
             ),
             css="order",
         )
     )
 
 
-def _value(one: Made, measure: Measure) -> float:
-    value = one.repetition.figures[measure.key]
-    assert value is not None  # noqa: S101 - the caller left out those that are not known
-    return value
+def _medians(study: Study, drawn: Sequence[_Drawn], axis: Axis) -> Iterator[str]:
+    for index in range(len(study.groups)):
+        own = [one for one in drawn if one.made.group == index and not one.made.repetition.is_left_out]
+        if own:
+            hue = f"g{index % plot.HUES}"
+            yield plot.level(axis.at(median(one.scaled for one in own)), f"median-line {hue}")
 
 
 def place_x(place: int, count: int) -> float:
@@ -120,25 +149,6 @@ def place_labels(count: int) -> Iterator[str]:
     step = max(1, -(-count // _MOST_LABELS))
     for index, place in enumerate(range(1, count + 1, step)):
         yield plot.label("x odd" if index % 2 else "x", f"left:{place_x(place, count):.2%}", str(place))
-
-
-def _medians(study: Study, made: Sequence[Made], scaled: Sequence[float], axis: Axis) -> Iterator[str]:
-    for index in range(len(study.groups)):
-        counted = [
-            value
-            for one, value in zip(made, scaled, strict=True)
-            if one.group == index and not one.repetition.is_left_out
-        ]
-        if counted:
-            yield plot.level(axis.at(median(counted)), f"median-line g{index % plot.HUES}")
-
-
-def _dots(
-    made: Sequence[Made], values: Sequence[float], scale: Quantity, axis: Axis, count: int
-) -> Iterator[str]:
-    for one, value in zip(made, values, strict=True):
-        place = Place(place_x(one.place, count), axis.at(value / scale.factor))
-        yield from marked_dot(one, place, f"{one.name}: {scale.text(value)}")
 
 
 def marked_dot(one: Made, place: Place, told: str) -> Iterator[str]:
@@ -158,6 +168,8 @@ def order_legend(study: Study) -> str:
     items = group_items(study)
     if any(one.repetition.is_left_out for one in made):
         items["mark-hollow"] = "hollow: a warm-up, or without result: not counted"
+    if any(misses_time(one.repetition) for one in made):
+        items["mark-least"] = "≥: time is missing, so the energy is a lower bound"
     items["mark-ring"] = "ring: the first run of its group, cold unless a warm-up came before"
     return plot.legend(items)
 

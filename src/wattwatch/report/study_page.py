@@ -57,7 +57,7 @@ def _body(study: Study, curves: Mapping[str, Sequence[NodeCurves]]) -> Iterator[
     yield from _boxes(study)
     yield from _titled("Differences", [tables.contrasts_table(study)])
     yield from _repetitions(study)
-    yield from _titled("Energy by phase", [phase_chart("phases", study), tables.phases_table(study)])
+    yield from _titled("Energy by phase", _phases(study))
     yield from _titled("Temperature", _temperature(study))
     yield from _over_time(study, curves)
     yield from epochs_section(study_epochs(study), simulated=study.is_simulated)
@@ -93,6 +93,12 @@ def _repetitions(study: Study) -> Iterator[str]:
         yield repetition_chart(f"order-{index}", study, measure_of(key))
     yield order_legend(study)
     yield quiet("From left to right in the order in which they were made; lines: the median of each group.")
+
+
+def _phases(study: Study) -> Iterator[str]:
+    yield phase_chart("phases", study)
+    yield tables.phases_table(study)
+    yield tables.phase_contrasts_table(study)
 
 
 def _temperature(study: Study) -> Iterator[str]:

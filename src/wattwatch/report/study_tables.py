@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from wattwatch.report.epochs import median_of
 from wattwatch.report.markup import table
-from wattwatch.report.quantities import TIMES, Quantity, measure_of, quantity
+from wattwatch.report.quantities import TIMES, Quantity, has_zero, measure_of, quantity
+from wattwatch.report.repetitions import misses_time
 from wattwatch.report.stats.records import Estimate, Summary
 from wattwatch.report.study import MEASURES, Contrast, Group, Measure, Measured, Study
 from wattwatch.report.temperatures import warming_of, warming_rows
@@ -23,6 +24,7 @@ from wattwatch.report.words import (
 _LEAST_P: Final = 0.001
 _PERCENT: Final = 100
 _EFFECTS: Final = {"cliffs-delta": "Cliff's delta", "hedges-g": "Hedges' g"}
+_METERED_UNITS: Final = ("J", "W")
 _PHASE_MEASURES: Final = ("energy_joules", "mean_power_watts", "duration_seconds")
 Document = Mapping[str, Any]
 
@@ -44,7 +46,19 @@ def _measures(study: Study) -> Iterator[tuple[Measure, Quantity, list[tuple[str,
         known = [summary for _, summary in found if summary is not None]
         if known:
             scale = quantity(measure.unit, [summary.maximum for summary in known])
-            yield measure, scale, [(group.name, *_summary(summary, scale)) for group, summary in found]
+            bounds = ["≥ " if measure.unit == "J" and is_lower_bound(group) else "" for group in study.groups]
+            rows = [(group.name, *_summary(summary, scale)) for group, summary in found]
+            yield measure, scale, [_bounded(row, bound) for row, bound in zip(rows, bounds, strict=True)]
+
+
+def is_lower_bound(group: Group) -> bool:
+    """Whether time is missing in a run that counts: then the energies of the group are lower bounds."""
+    return any(misses_time(repetition) for repetition in group.counted)
+
+
+def _bounded(row: tuple[str, ...], bound: str) -> tuple[str, ...]:
+    name, count, median, mean, *others = row
+    return (name, count, bound + median, bound + mean, *others)
 
 
 def _summary(summary: Summary | None, scale: Quantity) -> tuple[str, ...]:
@@ -60,34 +74,47 @@ def _summary(summary: Summary | None, scale: Quantity) -> tuple[str, ...]:
 
 
 def contrasts_table(study: Study) -> str:
-    """Every contrast; empty where there is none."""
-    if not study.contrasts:
-        return ""
+    """The differences of whole runs; empty where nothing was compared."""
+    whole = [contrast for contrast in study.contrasts if not contrast.phase]
+    return _contrasts("Differences between the groups", whole)
+
+
+def phase_contrasts_table(study: Study) -> str:
+    """The differences of phases; empty where none were compared."""
+    of_phases = [contrast for contrast in study.contrasts if contrast.phase]
+    return _contrasts("Differences of the phases", of_phases)
+
+
+def _contrasts(caption: str, contrasts: Sequence[Contrast]) -> str:
     head = ("figure", "ratio [95 %]", "difference [95 %]", "p (Holm)", "effect", "resolvable")
-    pairs = dict.fromkeys((contrast.other, contrast.one) for contrast in study.contrasts)
+    pairs = dict.fromkeys((contrast.other, contrast.one) for contrast in contrasts)
     bodies = (
-        (
-            f"{other} against {one}",
-            [_contrast(c) for c in study.contrasts if (c.other, c.one) == (other, one)],
-        )
+        (f"{other} against {one}", [_contrast(c) for c in contrasts if (c.other, c.one) == (other, one)])
         for other, one in pairs
     )
-    return table("Differences between the groups", head, bodies)
+    return table(caption, head, bodies) if contrasts else ""
 
 
 def _contrast(contrast: Contrast) -> tuple[str, ...]:
     measure, difference = measure_of(contrast.measure), contrast.difference
     shift = difference.shift
     scale = quantity(measure.unit, [shift.value, shift.low, shift.high])
-    phase = f", {contrast.phase}" if contrast.phase else ""
+    phase = f"{contrast.phase}: " if contrast.phase else ""
     return (
-        f"{measure.title}{phase}",
-        ratio_text(difference.ratio),
+        f"{phase}{measure.title}",
+        ratio_text(difference.ratio) if has_zero(measure) else "no ratio of °C",
         f"{scale.interval(shift)} {scale.unit}",
         p_text(contrast.p_value_holm if contrast.p_value_holm is not None else difference.p_value),
         _effect_text(difference.effect_name, difference.effect),
-        {True: "yes", False: "no", None: UNKNOWN}[contrast.resolvable],
+        _resolvable_text(contrast),
     )
+
+
+def _resolvable_text(contrast: Contrast) -> str:
+    """Whether the meters can tell it; that is a question of what they measure only."""
+    if measure_of(contrast.measure).unit not in _METERED_UNITS:
+        return "not metered"
+    return {True: "yes", False: "no", None: UNKNOWN}[contrast.resolvable]
 
 
 def ratio_text(ratio: Estimate | None) -> str:
@@ -239,7 +266,7 @@ def runs_table(study: Study) -> str:
 def _run_rows(group: Group, documents: Mapping[Any, Document]) -> Iterator[tuple[str, ...]]:
     for one in group.repetitions:
         figures = one.figures
-        bound = "≥ " if one.covered_ratio is not None and one.covered_ratio < 1 else ""
+        bound = "≥ " if misses_time(one) else ""
         joules = figures.get("energy_joules")
         yield (
             one.run_id,

@@ -71,12 +71,14 @@ figcaption small { color: var(--quiet); font-weight: 400; }
 .legend i.solid { opacity: 1; } .legend i.swatch { opacity: 1; background: var(--g); border-radius: 50%; }
 .legend i.swatch.g1, .legend i.swatch.g3, .legend i.swatch.g5 { border-radius: 0; }
 .legend i.mark-hollow { opacity: 1; border: .2rem solid var(--quiet); border-radius: 50%; }
+.legend i.mark-least { display: none; }
 .legend i.mark-ring { opacity: 1; border-radius: 50%; background: var(--quiet);
   border: .16rem solid var(--paper); outline: .1rem solid var(--ink); }
 .grid-of-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
   column-gap: 1.5rem; }
 .plot.boxes { height: 15rem; margin-bottom: 3.4rem; } .plot.order, .plot.epochs { height: 11rem; }
 .plot.panel { height: 11rem; } .plot.panel.low { height: 7rem; }
+.plot .least { transform: translate(-50%, -.5rem); color: var(--ink); }
 .plot .name { top: calc(100% + .5rem); padding: 0 .25rem; text-align: center; white-space: normal;
   overflow-wrap: anywhere; line-height: 1.15; color: var(--ink); max-height: 2.3rem; overflow: hidden; }
 .plot.bars { margin-left: .2rem; } .plot .row { left: 0; color: var(--ink); font-size: .9rem; max-width: 100%;

@@ -11,6 +11,7 @@ from wattwatch.report.study import Contrast, Study
 
 _TILES: Final = ("energy_joules", "net_energy_joules", "mean_power_watts", "duration_seconds")
 _SAID: Final = ("energy_joules", "net_energy_joules", "mean_power_watts", "duration_seconds")
+_AS_READ: Final = "; as read, "  # before it: what is not comparable
 _MOST_CARDS: Final = 12
 
 
@@ -38,13 +39,20 @@ def _card(study: Study, one: str, other: str) -> str:
         if (contrast.one, contrast.other, contrast.phase) == (one, other, "")
     }
     tiles = "".join(_tile(of_pair[key]) for key in _TILES if key in of_pair)
-    said = "".join(f"<li>{escape(of_pair[key].verdict)}</li>" for key in _SAID if key in of_pair)
+    said = "".join(f"<li>{escape(_said(of_pair[key]))}</li>" for key in _SAID if key in of_pair)
     cautions = unique(caution for contrast in of_pair.values() for caution in contrast.cautions)
     return (
         f'<section class="card"><h3>{escape(other)} against {escape(one)}</h3>'
-        f'<dl class="tiles">{tiles}</dl><ul class="said">{said}</ul>'
-        f"{''.join(warning(caution.text, 'Beware') for caution in cautions)}</section>"
+        f'<dl class="tiles">{tiles}</dl>'
+        f"{''.join(warning(caution.text, 'Beware') for caution in cautions)}"
+        f'<ul class="said">{said}</ul></section>'
     )
+
+
+def _said(contrast: Contrast) -> str:
+    """The verdict; why it is none in absolute terms stands above it, as a caution."""
+    _, mark, as_read = contrast.verdict.partition(_AS_READ)
+    return f"as read, {as_read}" if mark and contrast.cautions else contrast.verdict
 
 
 def _tile(contrast: Contrast) -> str:
