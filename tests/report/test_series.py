@@ -57,7 +57,7 @@ def test_every_bucket_keeps_its_own_extremes(points: list[tuple[float, float]], 
 def test_a_curve_of_few_readings_is_drawn_whole_and_broken_at_every_gap(
     points: list[tuple[float, float]], limit: float
 ) -> None:
-    whole = drawn(points, limit, most=10**9)
+    whole = drawn(points, limit, most=len(points))
     neighbours = list(pairwise(points))
     assert [tuple(point) for point in whole.points] == points
     assert segments(whole) == {(a, b) for a, b in neighbours if b[0] - a[0] <= limit}

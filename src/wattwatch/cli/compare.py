@@ -32,7 +32,7 @@ class _Share(click.ParamType[float]):
 
 
 @click.command(
-    epilog="\b\nExamples: wattwatch compare --experiment mnist --by device"
+    epilog="\b\nExample: wattwatch compare --experiment mnist --by device"
     "\n          wattwatch compare --experiment mnist --by device,platform --format html --output study.html"
 )
 @click.argument("runs", metavar="[RUN]...", nargs=-1)

@@ -11,7 +11,7 @@ from wattwatch.session.report import FORMATS, MadeReport, WantedReport, make_rep
 
 
 @click.command(
-    epilog="\b\nExamples: wattwatch report last --output mnist.html"
+    epilog="\b\nExample: wattwatch report last --output mnist.html"
     "\n          wattwatch report --experiment mnist --by device,platform --figures figures"
 )
 @click.argument("runs", metavar="[RUN]...", nargs=-1)

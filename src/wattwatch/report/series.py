@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 MOST_POINTS: Final = 2000
@@ -83,10 +84,14 @@ def trace(
     everything = list(points)
     if not everything:
         return Trace(label, unit, ())
+    numbered = _numbered(everything, gap_limit_seconds)
+    if len(everything) <= most_points:
+        gaps = _gaps(everything, gap_limit_seconds)
+        return Trace(label, unit, tuple(_whole_lines(numbered)), tuple(gaps))
     first, last = everything[0][0], everything[-1][0]
     count = max(1, most_points // _KEPT_PER_BUCKET)
     width_seconds = max(last - first, 0.0) / count
-    buckets = _buckets(_numbered(everything, gap_limit_seconds), first, width_seconds, count)
+    buckets = _buckets(numbered, first, width_seconds, count)
     gaps = _gaps(everything, max(gap_limit_seconds, width_seconds))
     return Trace(label, unit, tuple(_lines(buckets)), tuple(gaps))
 
@@ -162,6 +167,11 @@ def _numbered(points: Sequence[tuple[float, float]], gap_limit_seconds: float) -
 
 def _numbered_lines(lines: Sequence[Sequence[Point]]) -> _Numbered:
     return ((number, at, value) for number, line in enumerate(lines) for at, value in line)
+
+
+def _whole_lines(readings: _Numbered) -> Iterator[tuple[Point, ...]]:
+    for _, line in groupby(readings, itemgetter(0)):
+        yield tuple(Point(at, value) for _, at, value in line)
 
 
 def _lines(buckets: Iterable[_Bucket]) -> Iterator[tuple[Point, ...]]:

@@ -28,7 +28,7 @@ from wattwatch.web.http import (
 )
 
 _HEARTBEAT_SECONDS: Final = 1.0
-_MOST_LISTED: Final = 1000
+_MOST_LISTED: Final = 10_000
 _MOST_BOOT_SECONDS: Final = 1e11
 _EXIT_STATUSES: Final = 2**32
 
@@ -349,10 +349,11 @@ def _is_number_or_null(value: Any) -> bool:
 def _labels(body: Mapping[str, Any], *, removable: bool = False) -> dict[str, Any]:
     """The labels of a body; null, where that is allowed, is one to be removed."""
     labels = body.get("labels") or {}
-    values = labels.values() if isinstance(labels, dict) else (labels,)
-    if not all(isinstance(value, str) or (removable and value is None) for value in values):
+    if not isinstance(labels, dict) or not all(
+        isinstance(value, str) or (removable and value is None) for value in labels.values()
+    ):
         raise Problem(HTTPStatus.BAD_REQUEST, "labels: an object of strings")
-    return dict(labels)
+    return labels
 
 
 def _line(document: Mapping[str, Any]) -> bytes:
