@@ -55,10 +55,10 @@ def invoke(*arguments: str) -> Result:
 def test_list_and_show_of_local_runs(local: FakeNode) -> None:
     del local
     listed = invoke("runs", "list").output.splitlines()
-    assert [line.split()[:3] for line in listed] == [
-        ["run", "name", "state"],
-        ["ab2", "second", "succeeded"],
-        ["ab1", "first", "succeeded"],
+    assert [line.split()[:4] for line in listed] == [
+        ["run", "name", "node", "state"],
+        ["ab2", "second", "pi-1", "succeeded"],
+        ["ab1", "first", "pi-1", "succeeded"],
     ]
     shown = invoke("runs", "show", "ab1").output
     assert shown.startswith("demo / first: succeeded\n")

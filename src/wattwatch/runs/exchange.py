@@ -1,5 +1,6 @@
 """Events of runs as they go from one machine to another: written, and checked when they are read. Pure."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -30,7 +31,7 @@ _MOST_BOOT_SECONDS: Final = 1e11
 _LATEST_UTC_SECONDS: Final = 253_402_300_799.0  # the last second of the year 9999
 _MOST_OUTER: Final = 100
 _SECRETS: Final = {"token_hash": "", "keeper": ""}
-_WRONG: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+_WRONG: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
 def event_document(event: Event) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def checked_event(document: Any) -> Event:
         _CHECKS[kind](data)
         if kind is EventKind.RUN_OPENED:
             data |= _SECRETS
+        json.dumps(data, allow_nan=False)  # what it does not know must be JSON, too
         if kind is EventKind.RESULT and data["run_id"] != run_id:
             raise RunError("the result is of another run")
         return Event(document["event_id"], run_id, kind, _stamp(document), data)

@@ -61,8 +61,9 @@ SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds, data FRO
 """
 # Of a row with max() SQLite takes the other columns as well: the last result of each run.
 _SUMMARIES: Final = """
-SELECT run_id, max(event_id), json_remove(data, '$.phases', '$.epochs', '$.warnings') FROM events
-WHERE kind = 'result' AND run_id IN (SELECT value FROM json_each(?)) GROUP BY run_id
+SELECT run_id, max(event_id),
+       CASE json_valid(data) WHEN 1 THEN json_remove(data, '$.phases', '$.epochs', '$.warnings') ELSE data END
+FROM events WHERE kind = 'result' AND run_id IN (SELECT value FROM json_each(?)) GROUP BY run_id
 """
 _WITH_PARTS: Final = "SELECT DISTINCT run_id FROM events WHERE kind = 'part'"
 _LAST_SEQ: Final = "SELECT coalesce(max(seq), 0) FROM events"
@@ -173,7 +174,7 @@ class Ledger:
         with self._lock:
             rows = self._database.execute(_SUMMARIES, (json.dumps(wanted),)).fetchall()
             waiting = [event for event in self._unwritten if event.kind is EventKind.RESULT]
-        found = {run_id: json.loads(summary) for run_id, _, summary in rows}
+        found = {run_id: _summary(json.loads(summary)) for run_id, _, summary in rows}
         return found | {event.run_id: _summary(event.data) for event in waiting if event.run_id in wanted}
 
     def result(self, run_id: str) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from wattwatch.runs.local import LocalRuns
 from wattwatch.runs.run import UnknownRun
 
 LAST: Final = "last"
-MOST_LISTED: Final = 1000
+MOST_LISTED: Final = 10_000
 _NOT_FOUND: Final = 404
 _SHOWN: Final = 5
 

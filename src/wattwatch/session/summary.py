@@ -22,6 +22,9 @@ def summary_lines(document: Document) -> list[str]:
     lines = [f"{run_title(document)}: {state_text(document)}"]
     for node in document["nodes"]:
         lines += [f"  {label:<{_LABEL_WIDTH}} {text}" for label, text in _node_lines(node, document)]
+    if labels := document.get("labels"):
+        shown = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        lines.append(f"  {'labels':<{_LABEL_WIDTH}} {shown}")
     lines.append(f"  {'run':<{_LABEL_WIDTH}} {document['run_id']}")
     if len(document["phases"]) > 1:
         lines += ["", *phase_lines(document)]
@@ -48,7 +51,7 @@ def run_list_lines(documents: Sequence[Document]) -> list[str]:
     """A table of runs, or how to make the first."""
     if not documents:
         return ["no runs yet: wattwatch tag-run -- CMD measures one"]
-    header = ("run", "name", "state", "started", "duration", "energy", "mean power", "quality")
+    header = ("run", "name", "node", "state", "started", "duration", "energy", "mean power", "quality")
     return table_lines([header, *map(_run_row, documents)])
 
 
@@ -57,6 +60,7 @@ def _run_row(document: Document) -> tuple[str, ...]:
     return (
         document["run_id"],
         document["name"] or "",
+        ", ".join(dict.fromkeys(node["node"] for node in document["nodes"])),
         document["state"],
         document["started_at"].partition(".")[0].replace("T", " ") + "Z",
         text_from_seconds(document["duration_seconds"]),
