@@ -9,10 +9,11 @@ import click
 
 from wattwatch.cli.table import socket_option
 from wattwatch.clock import SystemClock
-from wattwatch.errors import ConfigError
+from wattwatch.errors import ClientError, ConfigError
 from wattwatch.session.cooldown import LIMIT_SECONDS, CoolDown
 from wattwatch.session.inprocess import open_local_node
 from wattwatch.session.measure import WantedRun
+from wattwatch.session.nodes import Access, NodeAddress
 from wattwatch.session.sequence import drawn_seed, named_variants, split_commands
 from wattwatch.session.series import OWN_FAILURE, WantedSeries
 from wattwatch.session.tag_run import TagRun, tag_run
@@ -41,6 +42,16 @@ def _labels(context: click.Context, parameter: click.Parameter, values: tuple[st
         if "=" not in value:
             raise click.BadParameter(f"{value!r}: expected KEY=VALUE, such as lr=0.001")
     return dict(value.split("=", 1) for value in values)
+
+
+def _nodes(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[NodeAddress, ...]:
+    del context, parameter
+    try:
+        return tuple(map(NodeAddress.of, values))
+    except ClientError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _commands(
@@ -141,6 +152,24 @@ def _variants(commands: tuple[tuple[str, ...], ...], names: tuple[str, ...]) -> 
     "phase's name, without either the whole match is. The command then writes to pipes, not a terminal, and "
     "has PYTHONUNBUFFERED=1; what it leaves running in the background loses its output when it ends.",
 )
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    metavar="NAME=URL",
+    callback=_nodes,
+    help="Another node of the run, such as pi-2=http://pi-2:9816; may be repeated. All take part, or none.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    envvar="WATTWATCH_TOKEN_FILE",
+    show_envvar=True,
+    help="Token of the other nodes' daemons.",
+)
+@click.option(
+    "--ca-file", type=click.Path(path_type=Path), help="Authority of the other nodes' certificates."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Append the commands' output to this file.")
 @click.option("--quiet", is_flag=True, help="No progress, only results and warnings.")
 @click.option("--local", is_flag=True, help="Measure in this process, whether there is a daemon or not.")
@@ -171,7 +200,10 @@ def command(commands: tuple[tuple[str, ...], ...], socket_path: Path | None, **o
     clock, environment = SystemClock(), os.environ
     series = _series(options, commands)
     session = {
-        key: options.pop(key) for key in ("local", "json_file", "quiet", "phase_from_output", "output")
+        key: options.pop(key)
+        for key in ("local", "json_file", "quiet", "phase_from_output", "output", "nodes")
     }
-    wanted = TagRun(WantedRun(commands[0], **options), series, socket=socket_path, **session)
+    access = Access(options.pop("token_file"), options.pop("ca_file"))
+    run = WantedRun(commands[0], **options)
+    wanted = TagRun(run, series, socket=socket_path, access=access, **session)
     sys.exit(tag_run(wanted, environment, clock, lambda: open_local_node(environment, clock)))

@@ -32,7 +32,7 @@ class NodeAddress:
         """The address in `pi-2=http://pi-2:9816`; ClientError for anything else."""
         name, equals, url = text.partition("=")
         if not (name and equals and url.startswith(("http://", "https://", "unix:"))):
-            raise ClientError(f"--node {text!r}: expected NAME=URL, such as pi-2=http://pi-2:9816")
+            raise ClientError(f"{text!r}: expected NAME=URL, such as pi-2=http://pi-2:9816")
         return cls(name, url)
 
 

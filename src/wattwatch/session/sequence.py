@@ -9,16 +9,7 @@ from secrets import randbelow
 from typing import Final
 
 from wattwatch.errors import ConfigError
-
-OURS: Final = "wattwatch."
-"""Labels that begin so are written by wattwatch alone."""
-
-SERIES: Final = "wattwatch.series"
-VARIANT: Final = "wattwatch.variant"
-REPETITION: Final = "wattwatch.repetition"
-POSITION: Final = "wattwatch.position"
-WARMUP: Final = "wattwatch.warmup"
-SEED: Final = "wattwatch.seed"
+from wattwatch.runs.labels import OURS, POSITION, REPETITION, SEED, SERIES, VARIANT, WARMUP
 
 _NAME_CHARACTERS: Final = 60
 _SEEDS: Final = 2**32

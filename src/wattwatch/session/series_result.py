@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from wattwatch.errors import MissingExtra, WattwatchError
+from wattwatch.report.formats.json_text import study_document
 from wattwatch.report.stats.records import Estimate, Summary
 from wattwatch.report.study import Study
 from wattwatch.report.words import joules_text, number, seconds_text, watts_text
-from wattwatch.session.sequence import VARIANT
+from wattwatch.runs.labels import VARIANT
 from wattwatch.session.series import SeriesResult, SeriesRun
 from wattwatch.session.summary import table_lines
 
@@ -45,7 +46,7 @@ class SeriesReport:
 def series_report(result: SeriesResult, title: str, more_warnings: Iterable[str] = ()) -> SeriesReport:
     """The report of a series; without the `report` extra it has no comparison, and says so."""
     counted = [run for run in result.runs if run.is_whole and run.measured.document is not None]
-    warnings = [*result.warnings, *more_warnings, *_run_warnings(result.runs)]
+    warnings = [*result.warnings, *more_warnings]
     if result.shortfall:
         warnings.append(result.shortfall)
     study = None
@@ -54,6 +55,8 @@ def series_report(result: SeriesResult, title: str, more_warnings: Iterable[str]
             study = _study([run.measured.document or {} for run in counted], title)
         except WattwatchError as error:
             warnings.append(str(error))
+    if study is None:  # its cautions have the warnings of its runs
+        warnings += _run_warnings(result.runs)
     groups = () if study else tuple(_plain_groups(counted))
     return SeriesReport(result, study, groups, tuple(dict.fromkeys(warnings)))
 
@@ -157,12 +160,7 @@ def report_document(report: SeriesReport) -> dict[str, Any]:
     groups: list[Any] = [asdict(group) for group in report.groups]
     comparison = None
     if report.study is not None:
-        comparison = _study_document(report.study)
+        comparison = study_document(report.study)
         groups = comparison.pop("groups")
+        del comparison["runs"]  # they are here already
     return {"runs": runs, "groups": groups, "comparison": comparison, "warnings": list(report.warnings)}
-
-
-def _study_document(study: Study) -> dict[str, Any]:
-    document = asdict(study)
-    del document["documents"]
-    return document

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep, time
 from typing import Any, Final
@@ -17,6 +17,7 @@ from wattwatch.session.attendance import Attendance
 from wattwatch.session.command import SIGNALLED, CommandError, check_command
 from wattwatch.session.cooldown import CoolingRoom
 from wattwatch.session.measure import MeasuredRun, WantedRun, measure, say, wait_for_sources
+from wattwatch.session.nodes import Access, NodeAddress, OtherNodes
 from wattwatch.session.output_marker import OutputPattern
 from wattwatch.session.progress import Progress
 from wattwatch.session.sequence import our_labels
@@ -44,6 +45,8 @@ class TagRun:
     quiet: bool = False
     phase_from_output: str = ""
     output: Path | None = None  # of the commands
+    nodes: tuple[NodeAddress, ...] = ()  # other nodes that take part
+    access: Access = field(default_factory=Access)
 
     def checked(self) -> "TagRun":
         """This; ConfigError for what contradicts itself."""
@@ -101,10 +104,12 @@ class _Session:
         pattern = wanted.pattern()
         self._attendance = Attendance(self._client, clock, self._progress, pattern, wanted.output)
         self._environment = environment if pattern is None else {**_UNBUFFERED, **environment}
+        self._others = OtherNodes.at(wanted.nodes, wanted.access, clock)
 
     def run(self) -> int:
         """Run everything, tell what came out, and give the exit status."""
-        wait_for_sources(self._client)
+        for client in (self._client, *self._others.clients):
+            wait_for_sources(client)
         if len(self._wanted.series.turns()) == 1:
             return self._run_once()
         return self._run_series()
@@ -137,7 +142,8 @@ class _Session:
 
     def _measure(self, run: WantedRun, title: str) -> MeasuredRun:
         self._attendance.title = title
-        return measure(run, self._environment, self._clock, self._client, self._attendance)
+        client, attendance = self._client, self._attendance
+        return measure(run, self._environment, self._clock, client, attendance, others=self._others)
 
     def _tell_series(self, result: SeriesResult) -> None:
         if result.error is not None:
