@@ -16,7 +16,7 @@ run: $(STAMP)
 
 test: $(STAMP) lint
 	@sh tools/debian-packages.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadgroup --cov --cov-report=term $(ARGS)
+	@sh tools/test.sh $(BIN)/python $(ARGS)
 
 # a real bluetoothd with virtual controllers in QEMU, about 90 s; once more minutes to make the machine
 test-bluez: $(STAMP)

@@ -4,8 +4,10 @@ import signal
 
 from hypothesis import settings
 
-# A busy machine is no mistake: examples may take as long as they do; pytest-timeout ends what hangs.
-settings.register_profile("wattwatch", deadline=None)
+# A busy machine is no mistake: examples may take as long as they do; pytest-timeout ends what hangs. The same
+# commit gets the same answer: `--hypothesis-profile explore` looks for examples that nobody has seen yet.
+settings.register_profile("wattwatch", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("wattwatch")
 
 
