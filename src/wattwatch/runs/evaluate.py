@@ -41,6 +41,11 @@ class _PartMemo:
     observer: GrowthMemo
     conditions: ConditionsMemo
 
+    def is_beyond(self, end: Instant) -> bool:
+        """Whether it has taken in more than the time before an instant."""
+        memos = (self.energy, self.fallback, self.temperature, self.memory, self.observer)
+        return any(memo.until.boot_seconds > end.boot_seconds for memo in memos)
+
 
 @dataclass(slots=True)
 class _RunMemo:
@@ -52,9 +57,10 @@ class _RunMemo:
     epochs_tried: int = 0  # so many have been looked at as time went on
 
     def of(self, part: Part) -> _PartMemo:
-        """The memo of a part, which starts where the part does."""
+        """The memo of a part, which starts where the part does; anew if a late mark ended it in the past."""
         start = part.start
-        if (part.phase, start) not in self.parts:
+        known = self.parts.get((part.phase, start))
+        if known is None or known.is_beyond(part.end):
             memos = (
                 EnergyMemo(start),
                 EnergyMemo(start),

@@ -3,7 +3,7 @@
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from wattwatch.client import Client
 from wattwatch.clock import Clock
 from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
+from wattwatch.runs.several import NodePart
 from wattwatch.session.command import INHERITED, Command, CommandError, Outcome, Output, started
 from wattwatch.session.hold import Hold
 from wattwatch.session.nodes import ALONE, OtherNodes
@@ -97,6 +98,7 @@ def measure(  # noqa: PLR0913 - the seams of a measurement, each a part of its o
             with (
                 attend(hold.run_id) as output,
                 started(wanted.command, environment, clock, output) as command,
+                others.following(client, hold.run_id),
             ):
                 outcome = _outcome(command, client, hold.run_id, others)
         except CommandError as error:
@@ -106,7 +108,8 @@ def measure(  # noqa: PLR0913 - the seams of a measurement, each a part of its o
         document = None
         if hold.end({**_ending(outcome), "started_at": _json(outcome.start), "at": _json(outcome.end)}):
             document = hold.result()
-        return MeasuredRun(hold.run_id, outcome, _whole(document, outcome, client, others), hold.lost)
+        parts = others.end(_ending(outcome), outcome.start, outcome.end, client, hold.run_id)
+        return MeasuredRun(hold.run_id, outcome, _with_parts(document, parts, client), hold.lost)
 
 
 def _open_at(others: OtherNodes, opening: Mapping[str, Any], hold: Hold) -> None:
@@ -134,18 +137,15 @@ def _ending(outcome: Outcome) -> dict[str, Any]:
     return {"state": state, "exit_status": outcome.exit_status}
 
 
-def _whole(
-    document: dict[str, Any] | None, outcome: Outcome, client: Client, others: OtherNodes
+def _with_parts(
+    document: dict[str, Any] | None, parts: Sequence[NodePart], client: Client
 ) -> dict[str, Any] | None:
-    """The document with the parts of the other nodes, which are ended here in any case."""
-    windows = []
+    """The document with what other nodes measured, kept by the daemon."""
+    if document is None or not parts:
+        return document
+    told = {"parts": [part.to_json() for part in parts]}
     try:
-        if document is not None and others:
-            windows = client.get_json(f"/v1/runs/{document['run_id']}/phases")["windows"]
-        parts = others.end(_ending(outcome), outcome.start, outcome.end, windows)
-        if parts and document is not None:
-            told = {"parts": [part.to_json() for part in parts]}
-            document = client.post_json(f"/v1/runs/{document['run_id']}/parts", told)
+        document = client.post_json(f"/v1/runs/{document['run_id']}/parts", told)
     except ClientError as error:
         say(f"the other nodes' parts are not kept: {error}")
     return document

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any, Final, TypeVar
 
 from wattwatch.client import Client
-from wattwatch.clock import Clock, ClockOffset, SystemClock
+from wattwatch.clock import Clock, ClockOffset
 from wattwatch.errors import ClientError
 from wattwatch.reading import Instant
 from wattwatch.runs.several import NodePart
@@ -17,6 +17,7 @@ from wattwatch.session.hold import Hold
 
 _Of = TypeVar("_Of")
 
+_FOLLOW_SECONDS: Final = 0.25  # well below the lag that a daemon allows a mark
 _EXCHANGES: Final = 8  # of which the quickest tells the offset of the clocks
 
 
@@ -64,6 +65,8 @@ class OtherNode:
         self._boot_id = ""
         self._ahead_seconds = 0.0
         self._hold: Hold | None = None
+        self._marked: set[str] = set()
+        self._marking = Lock()
         self._look_at_clock()
 
     def open(self, opening: Mapping[str, Any]) -> None:
@@ -78,8 +81,16 @@ class OtherNode:
         with suppress(ClientError):
             self.client.post_json(f"/v1/runs/{self._run_id}/start", {"at": self._there(at)})
 
+    def mark(self, marks: Iterable["Mark"]) -> None:
+        """Tell the phases that were not told yet, in order; one that cannot be told now holds up the rest."""
+        with self._marking, suppress(ClientError):
+            for mark in marks:
+                if mark.window_id not in self._marked:
+                    self._mark(mark)
+                    self._marked.add(mark.window_id)
+
     def end(
-        self, ending: Mapping[str, Any], start: Instant, end: Instant, phases: Sequence["Mark"]
+        self, ending: Mapping[str, Any], start: Instant, end: Instant, marks: Sequence["Mark"]
     ) -> NodePart:
         """End the run there with the phases that it had here; its document, or why there is none."""
         hold = self._hold
@@ -87,8 +98,7 @@ class OtherNode:
             return self._part(None, "it was not opened")
         with suppress(ClientError):  # the clocks once more: the better look counts
             self._look_at_clock()
-        for mark in phases:
-            self._mark(mark)
+        self.mark(marks)
         edges = {"started_at": self._there(start), "at": self._there(end)}
         document = hold.result() if hold.end({**ending, **edges}) else None
         hold.close()
@@ -105,9 +115,12 @@ class OtherNode:
         return "" if self._hold is None else self._hold.run_id
 
     def _mark(self, mark: "Mark") -> None:
-        change = {"phase": mark.phase} if mark.phase else {"close": True}
-        with suppress(ClientError):
+        change = {"phase": mark.phase, "window_id": mark.window_id} if mark.phase else {"close": True}
+        try:
             self.client.post_json(f"/v1/runs/{self._run_id}/phases", {**change, "at": self._there(mark.at)})
+        except ClientError as error:
+            if not error.status:
+                raise  # it was not reached
 
     def _look_at_clock(self) -> None:
         try:
@@ -149,16 +162,24 @@ class OtherNode:
 class Mark:
     """From when on a phase went on here; "" is none."""
 
+    window_id: str
     phase: str
     at: Instant
+
+
+def _marks(client: Client, run_id: str) -> list[Mark]:
+    """The phases that a run had at a daemon after the one that it began with; ClientError."""
+    windows = client.get_json(f"/v1/runs/{run_id}/phases")["windows"]
+    return [
+        Mark(window["window_id"], window["phase"] or "", Instant(**window["start"])) for window in windows[1:]
+    ]
 
 
 class OtherNodes:
     """All other nodes of a run; what one does takes no time from the others."""
 
-    def __init__(self, nodes: Sequence[OtherNode], clock: Clock) -> None:
+    def __init__(self, nodes: Sequence[OtherNode] = ()) -> None:
         self._nodes = nodes
-        self._clock = clock
 
     @classmethod
     def at(cls, addresses: Sequence[NodeAddress], access: Access, clock: Clock) -> "OtherNodes":
@@ -166,7 +187,7 @@ class OtherNodes:
         names = [address.name for address in addresses]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ClientError(f"--node {min(twice)}: named twice")
-        return cls([OtherNode(address, access.client(address), clock) for address in addresses], clock)
+        return cls([OtherNode(address, access.client(address), clock) for address in addresses])
 
     def __bool__(self) -> bool:
         return bool(self._nodes)
@@ -194,25 +215,45 @@ class OtherNodes:
         """Tell all of them when the command began."""
         list(self._at_once(lambda node: node.mark_start(at)))
 
+    @contextmanager
+    def following(self, client: Client, run_id: str) -> Iterator[None]:
+        """Tell all of them meanwhile what phase the run has at the daemon behind `client`, as it comes.
+
+        A mark that comes late would lower the counters of a phase, which counters must not.
+        """
+        over = Event()
+
+        def follow() -> None:
+            while not over.wait(_FOLLOW_SECONDS):
+                with suppress(ClientError):
+                    self._mark(_marks(client, run_id))
+
+        thread = Thread(target=follow, name="wattwatch-nodes", daemon=True)
+        if self:
+            thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            if self:
+                thread.join()
+
     def end(
-        self, ending: Mapping[str, Any], start: Instant, end: Instant, windows: Iterable[Mapping[str, Any]]
+        self, ending: Mapping[str, Any], start: Instant, end: Instant, client: Client, run_id: str
     ) -> list[NodePart]:
-        """End the run at all of them, with the phases of these windows of `/v1/runs/{id}/phases`."""
-        marks = [
-            Mark(window["phase"] or "", self._instant(window["started_at"], start)) for window in windows
-        ]
+        """End the run at all of them, with the phases that it had at the daemon behind `client`."""
+        marks: list[Mark] = []
+        with suppress(ClientError):  # those that were told already count
+            marks = _marks(client, run_id)
         return list(self._at_once(lambda node: node.end(ending, start, end, marks)))
 
-    def _instant(self, text: str, start: Instant) -> Instant:
-        """The instant of a UTC of this boot; not before the start of the run."""
-        utc_seconds = datetime.fromisoformat(text).timestamp()
-        boot_seconds = utc_seconds - self._clock.wall().unix_minus_boot_seconds
-        return Instant(start.boot_id, max(boot_seconds, start.boot_seconds))
+    def _mark(self, marks: Sequence[Mark]) -> None:
+        list(self._at_once(lambda node: node.mark(marks)))
 
     def _at_once(self, act: Callable[[OtherNode], _Of]) -> Iterator[_Of]:
         with ThreadPoolExecutor(max(1, len(self._nodes))) as threads:
             yield from threads.map(act, self._nodes)
 
 
-ALONE: Final = OtherNodes((), SystemClock())
+ALONE: Final = OtherNodes()
 """No other node."""

@@ -20,13 +20,16 @@ _LABEL_WIDTH: Final = 12
 def summary_lines(document: Document) -> list[str]:
     """What a run cost, a line each: of one phase if it had only one, with a table if it had more."""
     lines = [f"{run_title(document)}: {state_text(document)}"]
+    several = len(document["nodes"]) > 1
     for node in document["nodes"]:
+        if several:
+            lines.append(f" {node['node']}")
         lines += [f"  {label:<{_LABEL_WIDTH}} {text}" for label, text in _node_lines(node, document)]
     if labels := document.get("labels"):
         shown = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
         lines.append(f"  {'labels':<{_LABEL_WIDTH}} {shown}")
     lines.append(f"  {'run':<{_LABEL_WIDTH}} {document['run_id']}")
-    if len(document["phases"]) > 1:
+    if len({phase["phase"] for phase in document["phases"]}) > 1:
         lines += ["", *phase_lines(document)]
     lines += [f"  warning: {warning}" for warning in document["warnings"]]
     if document["completeness"] == "provisional":
@@ -36,8 +39,11 @@ def summary_lines(document: Document) -> list[str]:
 
 def phase_lines(document: Document) -> list[str]:
     """A table of the phases."""
-    header = ("phase", "energy", "mean power", "time", "max °C")
-    rows = [header, *(_phase_row(phase) for phase in document["phases"])]
+    several = len({phase["node"] for phase in document["phases"]}) > 1
+    rows = [("phase", "energy", "mean power", "time", "max °C"), *map(_phase_row, document["phases"])]
+    if several:
+        nodes = ["node", *(phase["node"] for phase in document["phases"])]
+        rows = [(row[0], node, *row[1:]) for row, node in zip(rows, nodes, strict=True)]
     return [f"  {line}" for line in table_lines(rows)]
 
 

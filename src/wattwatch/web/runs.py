@@ -101,13 +101,17 @@ def _get(service: RunService, request: Request) -> Response:
 
 
 def _phases(service: RunService, request: Request) -> Response:
-    """When the phases were, for a chart: `phase` is null for untagged time, `ended_at` while one is open."""
+    """When the phases were: `phase` is null for untagged time, `ended_at` while one is open.
+
+    `start` is the same instant as `started_at`, by the boot clock, which no change of the wall clock moves.
+    """
     run_id = _run_id(request)
     windows = [
         {
             "window_id": window.window_id,
             "phase": window.phase or None,
             "started_at": rfc3339(started),
+            "start": {"boot_id": window.start.at.boot_id, "boot_seconds": window.start.at.boot_seconds},
             "ended_at": None if ended is None else rfc3339(ended),
         }
         for window, started, ended in service.windows(run_id)
