@@ -95,6 +95,31 @@ def test_phases_partition_the_energy(node: FakeNode) -> None:
     assert whole["sampled_seconds"] == document["duration_seconds"]
 
 
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=5), st.integers(0, 30))
+def test_marks_that_come_late_part_a_run_as_those_in_time(
+    tmp_path_factory: pytest.TempPathFactory, half_seconds: list[int], late_half_seconds: int
+) -> None:
+    node = FakeNode(tmp_path_factory.mktemp("node"), watts=lambda seconds: 3.0 + seconds % 7)
+    node.service.start(RunRequest("r", phase="p0"))
+    marks = []
+    for number, count in enumerate(half_seconds, 1):
+        node.play(count / 2)
+        marks.append((f"p{number}", node.service.stamp(None)))
+    node.play(0.5 + late_half_seconds / 2)
+    for phase, at in marks:
+        node.service.open_phase("r", phase, at)
+    node.service.end("r", RunState.SUCCEEDED, 0)
+    node.play(4)
+    document = node.service.get("r")
+    assert document["completeness"] == "final"
+    last = 0.5 + late_half_seconds / 2
+    seconds = [phase["sampled_seconds"] for phase in document["phases"]]
+    assert seconds == [*(count / 2 for count in half_seconds), last]
+    energies = [phase["energy_joules"] for phase in document["phases"]]
+    assert sum(energies) == pytest.approx(document["nodes"][0]["energy_joules"], rel=1e-9)
+
+
 def test_an_armed_run_starts_where_its_owner_says(node: FakeNode) -> None:
     node.service.start(RunRequest("r", armed=True))
     node.play(4)
