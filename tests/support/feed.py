@@ -47,6 +47,7 @@ class Feed:
     boot_seconds: float = 1000.0
     hertz: int = 2
     joules: float = 0.0
+    wall: WallOffset = WALL
     sent: list[Batch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class Feed:
         self.boot_seconds += 1.0
         self.sent += batches
         end = Instant(self.boot_id, round(self.boot_seconds, 6))
-        return Commit(end, WALL, tuple(batches), counters=self._counters())
+        return Commit(end, self.wall, tuple(batches), counters=self._counters())
 
     def _batch(
         self,
