@@ -157,6 +157,12 @@ RUN_TEMPERATURE = MetricSpec(
 RUN_EPOCHS = MetricSpec(
     "wattwatch_run_epochs_total", "counter", "Epochs of a run that have ended.", ("run_id",)
 )
+RUN_NET_ENERGY = MetricSpec(
+    "wattwatch_run_net_energy_joules",
+    "gauge",
+    "Energy of a final run above idle; may be negative, absent while idle power is unknown.",
+    ("run_id", "baseline_kind"),
+)
 RUN_ACTIVE = MetricSpec(
     "wattwatch_run_active", "gauge", "1 while a phase of a run is open.", ("run_id", "step", "phase")
 )
@@ -167,6 +173,13 @@ RUN_INFO = MetricSpec(
     ("run_id", "run", "experiment", "pipeline", "image_cached", "kfp_url"),
 )
 RUN_STATE = MetricSpec("wattwatch_run_state", "gauge", "1 for the state of a run.", ("run_id", "state"))
+
+NODE_BASELINE = MetricSpec(
+    "wattwatch_node_baseline_watts", "gauge", "Idle power that net energy is reckoned with.", ("kind",)
+)
+NODE_BASELINE_TIME = MetricSpec(
+    "wattwatch_node_baseline_timestamp_seconds", "gauge", "UTC of its measurement.", ("kind",)
+)
 
 STORE_BYTES = MetricSpec("wattwatch_store_bytes", "gauge", "Size of the embedded store on disk.")
 STORE_LAST_COMMIT = MetricSpec(

@@ -9,6 +9,7 @@ from wattwatch.config.settings import Settings
 from wattwatch.daemon.past import covered_until, waiting_past
 from wattwatch.daemon.primary import Supplies, better_known, choose_supplies, wanted_of_other
 from wattwatch.reading import Instant
+from wattwatch.runs.baselines import has_kubelet
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.sampling.account import Account
 from wattwatch.sampling.accounts import OWN, Accounts, Routes, counters_of
@@ -104,6 +105,7 @@ class Books:
             account.fallback,
             intervals,
             account.counter_limits,
+            has_kubelet,
         )
 
     def look_again(self) -> None:

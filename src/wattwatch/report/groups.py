@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from statistics import fmean
 from typing import Any, Final
 
@@ -10,7 +11,13 @@ from wattwatch.report.group_cautions import group_cautions
 from wattwatch.report.members import repetition_of
 from wattwatch.report.stats.describe import summary
 from wattwatch.report.stats.records import Estimate, Summary
-from wattwatch.report.stats.uncertainty import MeteredEnergy, gross_budget, mean_energy, power_class
+from wattwatch.report.stats.uncertainty import (
+    MeteredEnergy,
+    gross_budget,
+    mean_energy,
+    net_budget,
+    power_class,
+)
 from wattwatch.report.study import MEASURES, Group, Measured, Repetition
 from wattwatch.report.words import number
 
@@ -46,6 +53,7 @@ def group_of(name: str, factors: Mapping[str, str], documents: Sequence[Document
         phases=_phases(counted, seed),
         uncertainty_joules=_uncertainty(counted, [d for _, d in kept], of_nodes),
         cautions=tuple(group_cautions(repetitions, documents)),
+        net_uncertainty_joules=_net_uncertainty(counted, [d for _, d in kept]),
     )
 
 
@@ -106,6 +114,46 @@ def _uncertainty(
     gaps = [_total(document, "gap_doubt_joules") for document in documents]
     budget = gross_budget(joules, metered, edges_joules=_mean(edges), gaps_joules=_mean(gaps))
     return mean_energy(joules, budget)
+
+
+def _net_uncertainty(counted: Sequence[Repetition], documents: Sequence[Document]) -> Estimate | None:
+    """The mean net energy at k = 2; None where a part of its uncertainty is not known, as idle power's."""
+    joules = known_values(counted, "net_energy_joules")
+    if not joules or len(joules) < len(counted):
+        return None
+    by_node: dict[tuple[str, str], list[Document]] = {}
+    for node in (node for document in documents for node in document["nodes"]):
+        by_node.setdefault((node["node"], node.get("meter_model") or ""), []).append(node)
+    metered = [
+        MeteredEnergy(
+            fmean(number(node, "net_energy_joules") or 0.0 for node in nodes),
+            fmean(map(_covered_seconds, nodes)),
+            power_class(model),
+        )
+        for (_, model), nodes in by_node.items()
+    ]
+    edges = [_total(document, "edge_uncertainty_joules") for document in documents]
+    gaps = [_total(document, "gap_doubt_joules") for document in documents]
+    budget = net_budget(
+        joules,
+        metered,
+        baseline_uncertainty_joules=_baseline_doubt(by_node.values()),
+        edges_joules=_mean(edges),
+        gaps_joules=_mean(gaps),
+    )
+    return mean_energy(joules, budget)
+
+
+def _baseline_doubt(by_node: Iterable[Sequence[Document]]) -> float | None:
+    """t·u of idle power in joules: one baseline is in all runs of a node, so that n does not lessen it."""
+    squares = []
+    for nodes in by_node:
+        doubts = [number(node.get("baseline") or {}, "uncertainty_watts") for node in nodes]
+        known = [watts for watts in doubts if watts is not None]
+        if len(known) < len(doubts):
+            return None
+        squares.append((max(known) * fmean(map(_covered_seconds, nodes))) ** 2)
+    return sqrt(sum(squares))
 
 
 def metered_of(group: Group, key: str) -> list[MeteredEnergy]:

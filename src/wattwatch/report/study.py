@@ -81,6 +81,7 @@ class Group:
     phases: Mapping[str, Mapping[str, Summary]]  # by phase, then by measure key
     uncertainty_joules: Estimate | None  # of the mean energy at k = 2: spread, meter class, edges, gaps
     cautions: tuple[Caution, ...] = ()
+    net_uncertainty_joules: Estimate | None = None  # of the mean net energy, idle power included
 
     @property
     def counted(self) -> tuple[Repetition, ...]:

@@ -204,13 +204,23 @@ def _class_text(measured: Measured) -> str:
 
 def uncertainty_table(study: Study) -> str:
     """What makes the mean energy of each group doubtful, one cause a column, and all of it at k = 2."""
-    head = (
+    head: tuple[str, ...] = (
         "group", "mean energy, all at k = 2", "spread of the runs", "class of the meters",
         "edges, of a run", "filled gaps, of a run", "missing, most of a run", "idle baseline",
     )  # fmt: skip
-    return table(
-        "What the mean energy is doubtful by", head, [("", (_doubt(g, study) for g in study.groups))]
-    )
+    rows = [_doubt(group, study) for group in study.groups]
+    if any(group.net_uncertainty_joules for group in study.groups):
+        head = (*head, "mean net energy, all at k = 2")
+        rows = [(*row, _net(group)) for row, group in zip(rows, study.groups, strict=True)]
+    return table("What the mean energy is doubtful by", head, [("", rows)])
+
+
+def _net(group: Group) -> str:
+    found = group.net_uncertainty_joules
+    if found is None:
+        return UNKNOWN
+    scale = quantity("J", [found.value])
+    return f"{scale.interval(found)} {scale.unit}"
 
 
 def _doubt(group: Group, study: Study) -> tuple[str, ...]:
@@ -249,7 +259,10 @@ def baseline_text(node: Document) -> str:
     if watts is None:
         return UNKNOWN
     at = str(baseline.get("measured_at") or "")[:10]
-    return f"{watts_text(watts)} ({baseline.get('kind') or UNKNOWN}{f', measured {at}' if at else ''})"
+    doubt = number(baseline, "uncertainty_watts")
+    doubt_text = "" if doubt is None else f", standard uncertainty {doubt * 1000:.3g} mW"
+    kind, measured = baseline.get("kind") or UNKNOWN, f", measured {at}" if at else ""
+    return f"{watts_text(watts)} ({kind}{measured}{doubt_text})"
 
 
 def runs_table(study: Study) -> str:

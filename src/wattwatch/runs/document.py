@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wattwatch.clock import rfc3339
+from wattwatch.runs.baseline import baseline_warnings
 from wattwatch.runs.conditions import condition_warnings
+from wattwatch.runs.energy import EnergyFigures
 from wattwatch.runs.epochs import epoch_documents
 from wattwatch.runs.figures import Figures, NodeFacts, RunFigures
 from wattwatch.runs.run import Completeness, Epoch, Run, RunState, Stamp
@@ -52,6 +54,8 @@ def run_document(
         models = set(facts.meter_model().split("+"))
         model = models.pop() if len(models) == 1 else ""
         warnings = [*_warnings(whole, facts), *condition_warnings(figures.whole.conditions, model)]
+        if facts.baseline is not None and whole["energy_joules"] is not None:
+            warnings += baseline_warnings(facts.baseline, whole, times.started_seconds)
     ended_seconds = times.ended_seconds
     return {
         "run_id": run.run_id,
@@ -112,8 +116,8 @@ def node_document(figures: Figures, facts: NodeFacts, zone: str) -> dict[str, An
         "scope": None if primary is None else primary.scope.value,
         "quality": None if primary is None else primary.quality.value,
         "energy_joules": energy.joules if covered else None,
-        "net_energy_joules": None,  # no baseline is measured yet
-        "baseline": None,
+        "net_energy_joules": _net_joules(energy, facts),
+        "baseline": None if facts.baseline is None else facts.baseline.document(),
         "mean_power_watts": energy.mean_watts,
         "peak_power_watts": energy.peak_watts if covered else None,
         "sampled_seconds": energy.sampled_seconds,
@@ -131,6 +135,12 @@ def node_document(figures: Figures, facts: NodeFacts, zone: str) -> dict[str, An
         **_observer(figures),
         **_parts(figures, facts),
     }
+
+
+def _net_joules(energy: EnergyFigures, facts: NodeFacts) -> float | None:
+    if facts.baseline is None or not energy.covered_seconds:
+        return None
+    return facts.baseline.net_joules(energy.joules, energy.covered_seconds)
 
 
 def _parts(figures: Figures, facts: NodeFacts) -> dict[str, list[dict[str, Any]]]:

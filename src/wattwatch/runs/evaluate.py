@@ -10,10 +10,10 @@ from wattwatch.errors import StoreError
 from wattwatch.reading import Channel, Instant, Reading
 from wattwatch.runs.conditions import condition_channels
 from wattwatch.runs.edges import Edge, EdgeChannels, EdgeReader, edge_channels, growth_between
-from wattwatch.runs.energy import EnergyFigures
+from wattwatch.runs.energy import EnergyFigures, window_energy
 from wattwatch.runs.epochs import SETTLED_SECONDS, EpochBook, EpochFigures, EpochPlace, EpochSight
 from wattwatch.runs.figures import Figures, NodeFacts, Progress, RunFigures, RunHistory
-from wattwatch.runs.hosts import GaugeFigures, preferred_zones, value_at
+from wattwatch.runs.hosts import CpuUse, GaugeFigures, preferred_zones, value_at
 from wattwatch.runs.memo import ConditionsMemo, EnergyMemo, FoldMemo, GrowthMemo, gauge_memo
 from wattwatch.runs.partition import Piece, partition, union
 from wattwatch.runs.parts import BootReach, Part, boot_parts
@@ -197,6 +197,21 @@ class Evaluator:
     def epoch_seconds(self, epoch: Epoch, now: Stamp) -> float:
         """How long an epoch is; an open one, up to now."""
         return self.seconds_between(epoch.start, epoch.end or now)
+
+    def between(self, start: Instant, end: Instant, facts: NodeFacts) -> tuple[EnergyFigures, CpuUse | None]:
+        """Energy and CPU use between two instants of a boot that are past."""
+        channels = edge_channels(self._history.channels(), facts.supplies, facts.meters)
+        reader = EdgeReader(self._history)
+        before, after = (reader.read(at, channels, end, one_sided=False) for at in (start, end))
+        curve, growth = facts.curve, growth_between(before, after, channels)
+        if curve is None:
+            return EnergyFigures(), growth.cpu
+        return window_energy(curve.look(self._history, Span(start, end)), start, end), growth.cpu
+
+    def first_reading(self, at: Instant, facts: NodeFacts) -> Instant | None:
+        """The first instant of an instant's boot at which the primary, or else the host, was read."""
+        reach = self._reach(at.boot_id, facts)
+        return None if reach is None else reach.first
 
     def host_is_read(self, at: Instant) -> bool:
         """Whether the host's counters are known at an instant: they were read then or later."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from wattwatch.reading import Channel, Instant
+from wattwatch.runs.baseline import Baseline
 from wattwatch.runs.conditions import Conditions
 from wattwatch.runs.energy import Curve, EnergyFigures, Supply, Timing
 from wattwatch.runs.hosts import CpuUse, GaugeFigures
@@ -34,6 +35,10 @@ def _unknown_limits(_: Channel) -> CounterLimits:
     return UNKNOWN_LIMITS
 
 
+def _no_platform() -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
     """What the assembly knows of the node whose runs these are."""
@@ -48,6 +53,8 @@ class NodeFacts:
     fallback: Primary | None = None
     intervals: Mapping[str, float] = field(default_factory=dict)  # in seconds, of sources that differ
     counter_limits: Callable[[Channel], CounterLimits] = _unknown_limits
+    has_platform: Callable[[], bool] = _no_platform  # whether Kubernetes runs there now
+    baseline: Baseline | None = None  # that net energy is reckoned with
 
     @property
     def timing(self) -> Timing:

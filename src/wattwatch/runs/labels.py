@@ -11,3 +11,5 @@ REPETITION: Final = "wattwatch.repetition"  # from 1, among the runs of a varian
 POSITION: Final = "wattwatch.position"  # from 1, among all runs of the series
 WARMUP: Final = "wattwatch.warmup"  # "true" on runs that do not count
 SEED: Final = "wattwatch.seed"
+BASELINE: Final = "wattwatch.baseline"  # the kind, on a run that measured idle power
+GOVERNOR: Final = "wattwatch.governor"  # of CPU frequencies, on such a run

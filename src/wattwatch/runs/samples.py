@@ -4,16 +4,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wattwatch.metrics import (
+    NODE_BASELINE,
+    NODE_BASELINE_TIME,
     RUN_ACTIVE,
     RUN_EPOCHS,
     RUN_GROSS_ENERGY,
     RUN_INFO,
+    RUN_NET_ENERGY,
     RUN_PEAK_POWER,
     RUN_SECONDS,
     RUN_STATE,
     RUN_TEMPERATURE,
     Sample,
 )
+from wattwatch.runs.baseline import Baseline
 from wattwatch.runs.energy import EnergyFigures
 from wattwatch.runs.figures import NodeFacts, Progress
 from wattwatch.runs.run import UNTAGGED, Run
@@ -50,6 +54,8 @@ def final_samples(run: Run, document: Mapping[str, Any]) -> Iterator[Sample]:
             labels = (run.run_id, phase["phase"], part["scope"], part["quality"])
             yield Sample(RUN_GROSS_ENERGY, labels, part["energy_joules"])
     for node in document["nodes"]:
+        if node["net_energy_joules"] is not None:
+            yield Sample(RUN_NET_ENERGY, (run.run_id, node["baseline"]["kind"]), node["net_energy_joules"])
         degrees = node["temperature_celsius"] or {}
         yield from _temperature(run.run_id, degrees.get("start"), degrees.get("mean"), degrees.get("max"))
         if node["source"] is not None:
@@ -58,6 +64,13 @@ def final_samples(run: Run, document: Mapping[str, Any]) -> Iterator[Sample]:
             )
         if node["peak_power_watts"] is not None:
             yield Sample(RUN_PEAK_POWER, (run.run_id,), node["peak_power_watts"])
+
+
+def baseline_samples(baseline: Baseline | None) -> Iterator[Sample]:
+    """Samples of the idle power that net energy is reckoned with now; none if it is not known."""
+    if baseline is not None:
+        yield Sample(NODE_BASELINE, (baseline.kind.value,), baseline.watts)
+        yield Sample(NODE_BASELINE_TIME, (baseline.kind.value,), baseline.measured_utc_seconds)
 
 
 def _fallback_energy(run_id: str, progress: Progress, facts: NodeFacts) -> Iterator[Sample]:

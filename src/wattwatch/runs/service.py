@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final
@@ -12,6 +13,8 @@ from wattwatch.errors import StoreError
 from wattwatch.metrics import Sample
 from wattwatch.reading import Instant
 from wattwatch.runs.archive import MOST_POINTS, Archive, Series
+from wattwatch.runs.baseline import Baseline
+from wattwatch.runs.baselines import Baselines, IdleMinutes
 from wattwatch.runs.choice import EVERY_RUN, RunChoice
 from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
 from wattwatch.runs.epochs import epoch_documents
@@ -20,11 +23,12 @@ from wattwatch.runs.events import Event
 from wattwatch.runs.figures import NodeFacts, RunHistory
 from wattwatch.runs.journal import Journal, Opened
 from wattwatch.runs.keeper import Keeper
+from wattwatch.runs.labels import BASELINE
 from wattwatch.runs.ledger import Ledger
 from wattwatch.runs.local import bury
 from wattwatch.runs.recorder import Recorder
 from wattwatch.runs.run import Completeness, Epoch, Run, RunRequest, RunState, Stamp, UlidMaker, Window
-from wattwatch.runs.samples import final_samples, progress_samples
+from wattwatch.runs.samples import baseline_samples, final_samples, progress_samples
 from wattwatch.runs.several import checked_parts
 from wattwatch.runs.shown import ShownRuns
 from wattwatch.runs.telling import Telling
@@ -67,7 +71,12 @@ class RunService:
         self._orphans: dict[str, float] = {}
         self._open_or_pending: set[str] = set()
         self._shown = ShownRuns()
+        minutes = IdleMinutes(
+            self._evaluator.between, lambda at: self._evaluator.first_reading(at, self._facts)
+        )
+        self._baselines = Baselines(ledger, minutes, lambda at: history.utc_seconds(at)[0])
         self._telling = Telling(ledger, self._journal.now)
+        self._shown_baseline: Baseline | None = None
         self._take_over()
 
     @property
@@ -238,7 +247,8 @@ class RunService:
     @property
     def has_work(self) -> bool:
         """Whether a tick would do anything; costs nothing."""
-        return bool(self._open_or_pending or self._orphans or self._shown or self._ledger.has_unwritten)
+        waiting = self._open_or_pending or self._orphans or self._shown or self._ledger.has_unwritten
+        return bool(waiting) or self._baselines.is_due(self._journal.now().at, self._facts)
 
     def tick(self) -> None:
         """About once a second: end what is lost, make final what is settled, and renew the samples."""
@@ -247,12 +257,15 @@ class RunService:
         with self._evaluating:
             for run in self._pending():
                 self._renew(run)
-            now = self._journal.now().at.boot_seconds
-            self._shown.drop_old(now)
+            now = self._journal.now().at
+            self._shown.drop_old(now.boot_seconds)
+            if self._baselines.is_due(now, self._facts):
+                self._baselines.advance(now, self._facts)
+                self._shown_baseline = self._baselines.chosen(self._facts)
 
     def samples(self) -> Sequence[Sample]:
-        """Samples of every run that is open, pending, or final since less than 15 minutes."""
-        return self._shown.samples()
+        """Samples of every run that is open, pending, or final since less than 15 minutes; of idle power."""
+        return [*self._shown.samples(), *baseline_samples(self._shown_baseline)]
 
     def close(self) -> None:
         """Leave the ledger in order; where nobody goes on measuring, results are final as they are now."""
@@ -357,18 +370,21 @@ class RunService:
             self._open_or_pending.discard(run.run_id)
         self._evaluator.forget(run.run_id)
         self._show_final(run, document, now.at.boot_seconds + _SHOWN_SECONDS)
+        if BASELINE in run.labels:
+            self._shown_baseline = self._baselines.chosen(self._facts)
         return document
 
     def _document(self, run: Run, now: Stamp, completeness: Completeness) -> dict[str, Any]:
         final = completeness is Completeness.FINAL
-        figures = self._evaluator.figures(run, now, self._facts, final=final)
+        facts = replace(self._facts, baseline=self._baselines.of_run(run, self._facts))
+        figures = self._evaluator.figures(run, now, facts, final=final)
         utc = self._evaluator.utc_seconds
         times = RunTimes(
             utc(run.start),
             None if run.end is None else utc(run.end),
             self._evaluator.seconds_between(run.start, run.end or now),
         )
-        document = run_document(run, times, figures, self._facts, completeness)
+        document = run_document(run, times, figures, facts, completeness)
         return document | {"epochs": self._epoch_documents(run, now, run.epochs, final=final)}
 
     def _epoch_documents(

@@ -152,15 +152,26 @@ def _phase(group: Group, phase: str, scales: Mapping[str, Quantity]) -> tuple[st
 
 
 def _measured(study: Study) -> Table:
-    head = ("group", "node", "source", "meter", "scope", "quality", "least covered", "mean energy at k = 2")
+    head: tuple[str, ...] = (
+        "group", "node", "source", "meter", "scope", "quality", "least covered", "mean energy at k = 2"
+    )  # fmt: skip
     rows = [row for group in study.groups for row in _measured_rows(group)]
+    if any(group.net_uncertainty_joules for group in study.groups):
+        head = (*head, "mean net energy at k = 2")
+        nets = (_sure(g.net_uncertainty_joules) for g in study.groups for _ in g.measured)
+        rows = [(*row, net) for row, net in zip(rows, nets, strict=True)]
     return Table("How it was measured", head, tuple(rows))
 
 
+def _sure(joules: Estimate | None) -> str:
+    if joules is None:
+        return UNKNOWN
+    scale = quantity("J", [joules.value])
+    return f"{scale.interval(joules)} {scale.unit}"
+
+
 def _measured_rows(group: Group) -> Iterator[tuple[str, ...]]:
-    doubt = group.uncertainty_joules
-    scale = quantity("J", [] if doubt is None else [doubt.value])
-    sure = UNKNOWN if doubt is None else f"{scale.interval(doubt)} {scale.unit}"
+    sure = _sure(group.uncertainty_joules)
     for entry in group.measured:
         known: Sequence[str] = (entry.node, entry.source, entry.meter_model, entry.scope, entry.quality)
         covered = UNKNOWN if entry.covered_ratio is None else f"{entry.covered_ratio:.1%}"
