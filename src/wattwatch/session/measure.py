@@ -122,12 +122,13 @@ def _open_at(others: OtherNodes, opening: Mapping[str, Any], hold: Hold) -> None
 
 def _outcome(command: Command, client: Client, run_id: str, others: OtherNodes) -> Outcome:
     # In threads: a daemon that is slow to answer must not make the command's end look later.
-    Thread(target=_mark_start, args=(client, run_id, command.start), daemon=True).start()
+    Thread(target=mark_start, args=(client, run_id, command.start), daemon=True).start()
     Thread(target=others.mark_start, args=(command.start,), daemon=True).start()
     return command.wait()
 
 
-def _mark_start(client: Client, run_id: str, start: Instant) -> None:
+def mark_start(client: Client, run_id: str, start: Instant) -> None:
+    """Tell when an armed run began; where that fails, its end has to tell it."""
     with suppress(ClientError):  # the end tells it again
         client.post_json(f"/v1/runs/{run_id}/start", {"at": _json(start)})
 
