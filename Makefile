@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test test-bluez lint fuzz bench docs screenshots clean install uninstall
+.PHONY: setup run test test-bluez lint fuzz bench docs screenshots notebook clean install uninstall
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -46,6 +46,10 @@ bench: $(STAMP)
 # pictures of reports in docs/screenshots, made anew; needs Debian's chromium
 screenshots: $(STAMP)
 	@$(BIN)/python tools/screenshots.py
+
+# the example notebook, executed anew beside a simulated meter
+notebook: $(STAMP)
+	@$(BIN)/python tools/notebook.py
 
 docs: $(STAMP)
 	@$(BIN)/python -m wattwatch.cli.docs
