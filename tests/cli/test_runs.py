@@ -75,6 +75,20 @@ def test_a_run_by_hand(node: LiveNode) -> None:
     assert "device=pi" in shown
 
 
+def test_runs_are_listed_by_state_and_name(node: LiveNode) -> None:
+    del node
+    ended, still = one_run("first"), said("runs", "start", "second")
+
+    def listed(*options: str) -> list[str]:
+        return [run["run_id"] for run in json.loads(said("runs", "list", "--json", *options))["runs"]]
+
+    assert listed() == [still, ended]
+    assert listed("--state", "succeeded") == [ended]
+    assert listed("--state", "running") == [still]
+    assert listed("--name", "second") == [still]
+    assert listed("--experiment", "mnist") == [ended]
+
+
 def test_phases_may_be_nested_and_end(node: LiveNode) -> None:
     run = said("runs", "start", "x", "--phase", "training")
     said("runs", "phase", run, "evaluation", "--nested")

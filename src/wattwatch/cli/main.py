@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "phase": "wattwatch.cli.phase:command",
     "tag-run": "wattwatch.cli.tag_run:command",
     "runs": "wattwatch.cli.runs:command",
+    "import": "wattwatch.cli.imports:command",
     "baseline": "wattwatch.cli.baseline:command",
     "report": "wattwatch.cli.report:command",
     "compare": "wattwatch.cli.compare:command",

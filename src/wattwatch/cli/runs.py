@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from wattwatch.cli.runs_add import command as add_command
 from wattwatch.cli.table import socket_option
 from wattwatch.clock import SystemClock
 from wattwatch.errors import RunError
@@ -50,7 +51,12 @@ def command() -> None:
 @click.option("--experiment", default="", metavar="E", help="Only runs of this experiment.")
 @click.option("--name", default="", metavar="N", help="Only runs of this name.")
 @_label_option
-@click.option("--state", default="", type=click.Choice(["", *RunState]), help="Only runs in this state.")
+@click.option(
+    "--state",
+    default="",
+    type=click.Choice(["", *(state.value for state in RunState)]),
+    help="Only runs in this state.",
+)
 @click.option(
     "--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="So many at most."
 )
@@ -231,3 +237,6 @@ def import_command(file: Path, socket_path: Path | None) -> None:
     """
     imported = import_runs(file, Runs(os.environ, SystemClock(), socket_path))
     click.echo("\n".join(imported.lines()))
+
+
+command.add_command(add_command)

@@ -12,4 +12,5 @@ POSITION: Final = "wattwatch.position"  # from 1, among all runs of the series
 WARMUP: Final = "wattwatch.warmup"  # "true" on runs that do not count
 SEED: Final = "wattwatch.seed"
 BASELINE: Final = "wattwatch.baseline"  # the kind, on a run that measured idle power
+IMPORT: Final = "wattwatch.import"  # id of the imported readings that a run was cut out of
 GOVERNOR: Final = "wattwatch.governor"  # of CPU frequencies, on such a run
