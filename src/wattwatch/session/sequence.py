@@ -42,9 +42,10 @@ def plan(commands: int, repeat: int, warmup: int = 0, seed: int | None = None) -
         order = list(range(commands))
         if random is not None:
             random.shuffle(order)
+        first = len(turns) + 1
         turns += (
-            Turn(len(turns) + place, command, repetition, is_warmup)
-            for place, command in enumerate(order, start=1)
+            Turn(position, command, repetition, is_warmup)
+            for position, command in enumerate(order, start=first)
         )
     return tuple(turns)
 
