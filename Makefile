@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup run test test-bluez lint fuzz bench docs screenshots notebook clean install uninstall
+.PHONY: setup run test test-bluez lint fuzz bench docs screenshots notebook study clean install uninstall
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -42,6 +42,10 @@ fuzz: $(STAMP)
 
 bench: $(STAMP)
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+# the simulated example study, docs/study.md and its page, made anew
+study: $(STAMP)
+	@$(BIN)/python tools/study.py
 
 # pictures of reports in docs/screenshots, made anew; needs Debian's chromium
 screenshots: $(STAMP)

@@ -40,7 +40,7 @@ def _card(study: Study, one: str, other: str) -> str:
     }
     tiles = "".join(_tile(of_pair[key]) for key in _TILES if key in of_pair)
     said = "".join(f"<li>{escape(_said(of_pair[key]))}</li>" for key in _SAID if key in of_pair)
-    cautions = unique(caution for contrast in of_pair.values() for caution in contrast.cautions)
+    cautions = unique(c for key in _SAID if key in of_pair for c in of_pair[key].cautions)
     return (
         f'<section class="card"><h3>{escape(other)} against {escape(one)}</h3>'
         f'<dl class="tiles">{tiles}</dl>'
