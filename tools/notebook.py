@@ -31,11 +31,11 @@ targets = (inputs @ rng.normal(size=64) > 0).astype(float)"""),
     ("markdown", "A cell is a run; its first word is its phase, labels are what runs are compared by."),
     ("code", """%%wattwatch training --experiment notebook --label lr=0.5
 weights = np.zeros(64)
-for _ in range(3000):
+for _ in range(2000):
     guess = 1 / (1 + np.exp(-inputs @ weights))
     weights -= 0.5 * inputs.T @ (guess - targets) / len(targets)"""),
     ("code", """%%wattwatch inference --experiment notebook
-for _ in range(12_000):
+for _ in range(5_000):
     found = inputs @ weights > 0"""),
     ("code", 'print(f"accuracy {np.mean(found == targets):.3f}")'),
     ("markdown", "In a program the same is `with wattwatch.run(...)`; its result is a dictionary."),
@@ -66,8 +66,9 @@ def executed(notebook: nbformat.NotebookNode, directory: Path) -> nbformat.Noteb
     with MeterProcess(directory, "host") as meter:
         home = Home(directory / "h", meter.url)
         with home.daemon().ready():
-            os.environ.update(WATTWATCH_SOCKET=str(home.socket), HOME=str(directory))
-            NotebookClient(notebook, timeout=120, kernel_name="python3").execute(cwd=str(directory))
+            one = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads that spin starve each other
+            os.environ.update(one, WATTWATCH_SOCKET=str(home.socket), HOME=str(directory))
+            NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(directory))
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # when it ran is nobody's business
     notebook.metadata.pop("language_info", None)

@@ -98,7 +98,7 @@ def test_the_example_notebook_runs_and_is_kept_with_its_outputs(
     assert [cell.source for cell in kept.cells] == [cell.source for cell in made.written().cells]
     assert "simulated" in str(kept.cells[4].outputs)
     assert not re.search(r"/(tmp|home|root|work)/", made.NOTEBOOK.read_text(encoding="utf-8"))
-    for name in ("WATTWATCH_SOCKET", "HOME"):
+    for name in ("WATTWATCH_SOCKET", "HOME", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back afterwards
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     run = made.executed(made.written(), tmp_path)
