@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.clock import FakeClock
@@ -45,7 +45,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def told(ledger: Ledger) -> list[Event]:
-    """Every event of a small history: two runs, phases, epochs, a contradiction, a result."""
+    """Every event of a small history: three runs, phases, epochs, labels, a contradiction, a result."""
     clock = FakeClock()
     write = journal(ledger, clock)
     run = write.open(RunRequest("a", name="one", phase="setup", hold=True), "pi-1", write.now(), 0).run
@@ -65,6 +65,10 @@ def told(ledger: Ledger) -> list[Event]:
     write.end(stale, RunState.LOST, None, stamp(1099))
     write.store_result(stale, {"energy": 1}, write.now())
     write.open(RunRequest("b"), "pi-1", write.now(), 0)
+    write.label(ledger.run("a"), {"lr": "0.1", "note": "x"})
+    write.label(ledger.run("a"), {"lr": "0.2", "note": None})
+    write.open(RunRequest("c"), "pi-1", write.now(), 0)
+    write.delete(write.end(ledger.run("c"), RunState.SUCCEEDED, 0, write.now()))
     rows = sqlite3.connect(ledger.path).execute(
         "SELECT event_id, run_id, kind, boot_id, boot_microseconds, utc_seconds, data FROM events"
     )
@@ -92,6 +96,23 @@ def test_duplicates_and_order_of_arrival_change_nothing(events: list[Event], dat
     assert replay(shuffled) == replay(events)
 
 
+@settings(max_examples=25)
+@given(st.data())
+def test_any_prefix_makes_the_same_ledger_in_whatever_order_it_comes(
+    events: list[Event], tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    prefix = events[: data.draw(st.integers(0, len(events)))]
+    again = data.draw(st.lists(st.sampled_from(prefix), max_size=5)) if prefix else []
+    ledger = Ledger(tmp_path_factory.mktemp("prefix") / "ledger.db")
+    for event in data.draw(st.permutations([*prefix, *again])):
+        ledger.append(event)
+    assert ledger.state() == replay(prefix)
+    ledger.close()
+    reopened = Ledger(ledger.path)
+    assert reopened.state() == replay(prefix)
+    reopened.close()
+
+
 def test_the_fold_tells_the_run(events: list[Event]) -> None:
     run = replay(events).runs["a"]
     assert (run.name, run.state, run.exit_status) == ("one", RunState.SUCCEEDED, 0)
@@ -113,6 +134,8 @@ def test_the_fold_tells_the_run(events: list[Event]) -> None:
         (2, 1003.0, 1004.0, {}),
     ]
     assert replay(events).runs["b"].is_open
+    assert run.labels == {"lr": "0.2"}
+    assert replay(events).runs["c"].deleted
 
 
 def test_events_without_an_opening_are_no_run(events: list[Event]) -> None:
