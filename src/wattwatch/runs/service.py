@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final
@@ -16,8 +15,8 @@ from wattwatch.runs.archive import MOST_POINTS, Archive, Series
 from wattwatch.runs.baseline import Baseline
 from wattwatch.runs.baselines import Baselines, IdleMinutes
 from wattwatch.runs.choice import EVERY_RUN, RunChoice
-from wattwatch.runs.document import RunTimes, run_document, unmeasured_document
-from wattwatch.runs.epochs import epoch_documents
+from wattwatch.runs.document import unmeasured_document
+from wattwatch.runs.documents import Documents
 from wattwatch.runs.evaluate import Evaluator
 from wattwatch.runs.events import Event
 from wattwatch.runs.figures import NodeFacts, RunHistory
@@ -75,6 +74,7 @@ class RunService:
             self._evaluator.between, lambda at: self._evaluator.first_reading(at, self._facts)
         )
         self._baselines = Baselines(ledger, minutes, lambda at: history.utc_seconds(at)[0])
+        self._documents = Documents(self._evaluator, self._baselines)
         self._telling = Telling(ledger, self._journal.now)
         self._shown_baseline: Baseline | None = None
         self._take_over()
@@ -172,7 +172,7 @@ class RunService:
             run = self._ledger.run(run_id)
             if run.final_at is not None:  # said again after the end
                 return dict(self.get(run_id)["epochs"][run.epochs.index(closed)])
-            return self._epoch_documents(run, self._journal.now(), [closed])[0]
+            return self._documents.of_epochs(run, self._journal.now(), self._facts, [closed])[0]
 
     def end(
         self,
@@ -204,7 +204,9 @@ class RunService:
             run = self._ledger.run(run_id)
             if run.final_at is None and self._is_mine(run):
                 now = self._journal.now()
-                return self._finalised(run, now) or self._document(run, now, Completeness.PROVISIONAL)
+                return self._finalised(run, now) or self._documents.of(
+                    run, now, self._facts, Completeness.PROVISIONAL
+                )
         return self._ledger.result(run_id) or unmeasured_document(run)
 
     def list(self, limit: int = _LISTED, choice: RunChoice = EVERY_RUN) -> list[dict[str, Any]]:
@@ -363,7 +365,9 @@ class RunService:
         if run.is_open:
             return None
         now = self._journal.now()
-        document = self._telling.overlapping(run, self._document(run, now, Completeness.FINAL))
+        document = self._telling.overlapping(
+            run, self._documents.of(run, now, self._facts, Completeness.FINAL)
+        )
         self._recorder.keep(run, document, now, self._facts)
         with self._lock:
             self._journal.store_result(run, document, now)
@@ -373,28 +377,6 @@ class RunService:
         if BASELINE in run.labels:
             self._shown_baseline = self._baselines.chosen(self._facts)
         return document
-
-    def _document(self, run: Run, now: Stamp, completeness: Completeness) -> dict[str, Any]:
-        final = completeness is Completeness.FINAL
-        facts = replace(self._facts, baseline=self._baselines.of_run(run, self._facts))
-        figures = self._evaluator.figures(run, now, facts, final=final)
-        utc = self._evaluator.utc_seconds
-        times = RunTimes(
-            utc(run.start),
-            None if run.end is None else utc(run.end),
-            self._evaluator.seconds_between(run.start, run.end or now),
-        )
-        document = run_document(run, times, figures, facts, completeness)
-        return document | {"epochs": self._epoch_documents(run, now, run.epochs, final=final)}
-
-    def _epoch_documents(
-        self, run: Run, now: Stamp, epochs: Sequence[Epoch], *, final: bool = False
-    ) -> Sequence[dict[str, Any]]:
-        evaluator = self._evaluator
-        figures = evaluator.epochs(run, now, self._facts, epochs, final=final) if epochs else {}
-        return epoch_documents(
-            epochs, figures, evaluator.utc_seconds, lambda epoch: evaluator.epoch_seconds(epoch, now)
-        )
 
 
 def open_run_service(
