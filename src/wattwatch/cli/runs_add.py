@@ -14,8 +14,9 @@ from wattwatch.session.summary import summary_lines
 
 @click.command("add")
 @click.option("--node", required=True, metavar="N", help="The node whose readings were imported.")
-@click.option("--start", required=True, metavar="TIME", help="With a zone: 2026-03-01T12:00:00+01:00.")
-@click.option("--end", required=True, metavar="TIME", help="With a zone.")
+@click.option("--start", required=True, metavar="TIME", help="Such as 2026-03-01T12:00:00+01:00.")
+@click.option("--end", required=True, metavar="TIME", help="Such as 2026-03-01T12:10:00+01:00.")
+@click.option("--time-zone", default="", metavar="TZ", help="Of times without one: Europe/Berlin, UTC …")
 @click.option("--name", default="", metavar="N", help="Its name.  [default: that of the file]")
 @click.option("--experiment", default="", metavar="E", help="Experiment that the run belongs to.")
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="May be repeated.")
@@ -24,11 +25,13 @@ from wattwatch.session.summary import summary_lines
 @click.option("--import", "import_id", default="", metavar="ID", help="Where several imports have that time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
+    *,
     start: str,
     end: str,
+    time_zone: str,
     labels: tuple[str, ...],
     phases: tuple[str, ...],
-    as_json: bool,  # noqa: FBT001 - click gives it by name
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Add a run that was measured by another program: a stretch of what `wattwatch import` took.
@@ -38,10 +41,10 @@ def command(
     Example: wattwatch runs add --node vm-1 --start 2026-03-01T12:00:00Z --end 2026-03-01T12:10:00Z
     """
     wanted = WantedCut(
-        start_utc_seconds=utc_seconds_of(start, "--start"),
-        end_utc_seconds=utc_seconds_of(end, "--end"),
+        start_utc_seconds=utc_seconds_of(start, "--start", time_zone),
+        end_utc_seconds=utc_seconds_of(end, "--end", time_zone),
         labels=labels_from_text(labels),
-        phases=tuple(map(phase_span, phases)),
+        phases=tuple(phase_span(phase, time_zone) for phase in phases),
         **options,
     )
     document = add_run(wanted, os.environ)

@@ -6,27 +6,40 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wattwatch.clock import Clock, SystemClock
-from wattwatch.reading import Channel, Instant, Kind, Quality, Scope
+from wattwatch.errors import RunError
+from wattwatch.reading import Channel, Instant, Kind
 from wattwatch.runs.document import RunTimes, run_document
 from wattwatch.runs.energy import EnergyFigures
 from wattwatch.runs.events import Event, EventKind, fold_run
 from wattwatch.runs.figures import Figures, NodeFacts, RunFigures
 from wattwatch.runs.local import LocalRuns
-from wattwatch.runs.run import UNTAGGED, Completeness, RunRequest, RunState, Stamp
+from wattwatch.runs.run import UNTAGGED, Completeness, Run, RunRequest, RunState, Stamp
 from wattwatch.sampling.snapshot import Primary
+from wattwatch.session.imports.quantities import ENERGY
 from wattwatch.session.imports.readings import LogReader
-from wattwatch.session.imports.table import ImportRefused, Row
-from wattwatch.session.imports.values import ImportProblem, Instants, number_of
+from wattwatch.session.imports.table import ImportRefused
+from wattwatch.session.imports.values import ImportProblem, number_of, shown
+from wattwatch.session.imports.writing import Measured
+from wattwatch.session.imports.zones import TimeReader
 from wattwatch.session.runs import local_ledger
 
 SOURCE: Final = "codecarbon"
 
 _JOULES_PER_KILOWATT_HOUR: Final = 3.6e6
-_NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_OF_AN_ID: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _WARNING: Final = (
     "CodeCarbon's figure: CPU, GPU and RAM, each by a sensor where it found one, else by its maximum power; "
     "not compared with what was metered elsewhere without that in mind"
 )
+_OPENED: Final[Mapping[str, Any]] = {
+    "experiment": "",
+    "phase": "",
+    "command": "",
+    "hold": False,
+    "armed": False,
+    "token_hash": "",
+    "keeper": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +48,23 @@ class TakenRuns:
 
     new: tuple[str, ...]
     known: tuple[str, ...]
+    measured: Measured
+    superseded: int  # rows of a run that a later row has more of
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"new": list(self.new), "known": list(self.known)}
+        return {"new": list(self.new), "known": list(self.known), "superseded_rows": self.superseded}
 
     def lines(self) -> list[str]:
         """For people."""
         known = f", {len(self.known)} known already" if self.known else ""
-        return [f"imported: {len(self.new)} runs (model){known}: see wattwatch runs list"]
+        origin = f"{self.measured.quality}, {self.measured.scope}: {SOURCE}"
+        later = f"  {self.superseded} rows left out: a later row is of the same run"
+        return [
+            f"imported: {len(self.new)} runs of {self.measured.node} ({origin}){known}",
+            *([later] if self.superseded else []),
+            "  next: wattwatch runs list",
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,81 +74,97 @@ class _ModelledRun:
     end_utc_seconds: float
     duration_seconds: float
     joules: float
+    warnings: tuple[str, ...]
+    labels: Mapping[str, str]
 
 
 def take_runs(
     readers: Sequence[LogReader],
-    node: str,
+    measured: Measured,
     environment: Mapping[str, str],
     clock: Clock | None = None,
 ) -> TakenRuns:
-    """Make runs of the rows, all or with ImportRefused none; a run that is here already stays as it is."""
+    """Make runs of the rows, all or with ImportRefused none; a run that is here already stays as it is.
+
+    A tracker that is asked in between writes a row each time, with the sum so far: the last row counts.
+    """
     runs = LocalRuns(local_ledger(environment), clock or SystemClock())
-    new: dict[str, list[Event]] = {}
-    known: list[str] = []
+    found: dict[str, _ModelledRun] = {}
+    rows = 0
     for reader in readers:
         for row in _modelled(reader):
-            if runs.events(row.run_id):
-                known.append(row.run_id)
-            else:
-                new[row.run_id] = _events(row, node)
-    if not new and not known:
+            before = found.get(row.run_id)
+            found[row.run_id] = row if before is None or row.joules >= before.joules else before
+            rows += 1
+    if not found:
         raise ImportRefused(f"{readers[0].log.path}: no runs in it; nothing was imported")
+    known = tuple(run_id for run_id in found if runs.events(run_id))
+    new = {run_id: _events(row, measured) for run_id, row in found.items() if run_id not in known}
     if new:
         runs.append(event for events in new.values() for event in events)
-    return TakenRuns(tuple(new), tuple(known))
+    return TakenRuns(tuple(new), known, measured, rows - len(found))
 
 
 def _modelled(reader: LogReader) -> Iterator[_ModelledRun]:
     layout = reader.layout
     places = {name: layout.names.index(name) for name in layout.names}
+    times = reader.time_reader()
     for row in reader.log.rows():
         if row.line <= layout.header_line:
             continue
         try:
-            yield _of_row(row, places, reader)
-        except ImportProblem as problem:
+            yield _of_row({name: row.cell(place) for name, place in places.items()}, times)
+        except (ImportProblem, RunError) as problem:
             raise ImportRefused(
                 f"{reader.log.path}: line {row.line}: {problem}; nothing was imported"
             ) from problem
 
 
-def _of_row(row: Row, places: Mapping[str, int], reader: LogReader) -> _ModelledRun:
-    def text(name: str) -> str:
-        return row.cell(places[name]) if name in places else ""
+def _of_row(cells: Mapping[str, str], times: TimeReader) -> _ModelledRun:
+    seconds, kilowatt_hours = (number_of(cells[name], ".") for name in ("duration", "energy_consumed"))
+    if seconds <= 0 or kilowatt_hours < 0:
+        raise ImportProblem("a duration of nothing, or an energy below 0")
+    ends = times.utc_seconds(cells["timestamp"])
+    if len(ends) > 1:
+        raise ImportProblem(
+            f"{shown(cells['timestamp'])} was twice, when summer time ended: "
+            "pass the clock's own offset, such as --time-zone +02:00"
+        )
+    name = cells.get("project_name", "")
+    # Older files have no run_id: there, every run had an experiment_id of its own.
+    wanted = cells.get("run_id") or cells.get("experiment_id") or f"{name}-{ends[0]:.0f}"
+    run_id = _NOT_OF_AN_ID.sub("-", wanted).strip("-._") or f"{SOURCE}-{ends[0]:.0f}"
+    labels = {"tool": SOURCE, **_version(cells)}
+    RunRequest(run_id, name, labels=labels).checked()
+    joules = kilowatt_hours * _JOULES_PER_KILOWATT_HOUR
+    return _ModelledRun(run_id, name, ends[0], seconds, joules, tuple(_warnings(cells)), labels)
 
-    instants = Instants(zone=reader.reckoning.zone)
-    seconds, kilowatt_hours = (number_of(text(name), ".") for name in ("duration", "energy_consumed"))
-    if seconds < 0 or kilowatt_hours < 0:
-        raise ImportProblem("a duration or an energy below 0")
-    end = instants.utc_seconds(text("timestamp"))
-    wanted = text("run_id") or f"{text('project_name')}-{end:.0f}"
-    run_id = _NOT_OF_A_NAME.sub("-", wanted).strip("-.") or f"codecarbon-{end:.0f}"
-    RunRequest(run_id=run_id, name=text("project_name")).checked()
-    return _ModelledRun(
-        run_id, text("project_name"), end, seconds, kilowatt_hours * _JOULES_PER_KILOWATT_HOUR
-    )
+
+def _version(cells: Mapping[str, str]) -> dict[str, str]:
+    version = cells.get("codecarbon_version", "")
+    return {"codecarbon": version} if version else {}
 
 
-def _events(row: _ModelledRun, node: str) -> list[Event]:
+def _warnings(cells: Mapping[str, str]) -> Iterator[str]:
+    yield _WARNING
+    if cells.get("tracking_mode") == "process":
+        yield "CodeCarbon tracked the process only: this is a share of the machine's energy, not the whole"
+    try:
+        effectiveness = number_of(cells.get("pue") or "1", ".")
+    except ImportProblem:
+        return
+    if effectiveness != 1:
+        yield f"CodeCarbon was given a power usage effectiveness of {effectiveness:g}: energy may have it"
+
+
+def _events(row: _ModelledRun, measured: Measured) -> list[Event]:
     """The events of a run that another program measured: opened, one window, ended, and its result."""
     boot_id = f"import-{row.run_id}"
     start = Stamp(Instant(boot_id, 0.0), row.end_utc_seconds - row.duration_seconds)
     end = Stamp(Instant(boot_id, round(row.duration_seconds, 6)), row.end_utc_seconds)
     window_id = f"{row.run_id}-w"
-    opened = {
-        "node": node,
-        "name": row.name,
-        "experiment": "",
-        "phase": "",
-        "command": "",
-        "labels": {"tool": SOURCE},
-        "hold": False,
-        "armed": False,
-        "token_hash": "",
-        "keeper": "",
-    }
-    window = {"window_id": window_id, "node": node, "phase": "", "opening": window_id, "outer": []}
+    opened = {**_OPENED, "node": measured.node, "name": row.name, "labels": dict(row.labels)}
+    window = {"window_id": window_id, "node": measured.node, "phase": "", "opening": window_id, "outer": []}
     ended = {"state": RunState.SUCCEEDED.value, "exit_status": None, "start": None}
     kinds: tuple[tuple[EventKind, Stamp, Mapping[str, Any]], ...] = (
         (EventKind.RUN_OPENED, start, opened),
@@ -139,19 +176,17 @@ def _events(row: _ModelledRun, node: str) -> list[Event]:
         Event(f"{row.run_id}-{number}", row.run_id, kind, stamp, data)
         for number, (kind, stamp, data) in enumerate(kinds)
     ]
-    run = fold_run(events)
-    assert run is not None  # noqa: S101 - its opening is the first of them
-    document = run_document(
-        run,
-        RunTimes(start.utc_seconds, end.utc_seconds, row.duration_seconds),
-        _figures(row),
-        _facts(node),
-        Completeness.FINAL,
-    )
+    result = _document(fold_run(events), row, measured)
+    return [*events, Event(f"{row.run_id}-{len(kinds)}", row.run_id, EventKind.RESULT, end, result)]
+
+
+def _document(run: Run | None, row: _ModelledRun, measured: Measured) -> dict[str, Any]:
+    assert run is not None  # noqa: S101 - its opening is the first of its events
+    times = RunTimes(row.end_utc_seconds - row.duration_seconds, row.end_utc_seconds, row.duration_seconds)
+    document = run_document(run, times, _figures(row), _facts(measured), Completeness.FINAL)
     unsure = {"edge_uncertainty_joules": None, "gap_doubt_joules": None}  # nobody says how good a model is
     told = {key: [{**of_node, **unsure} for of_node in document[key]] for key in ("nodes", "phases")}
-    document = {**document, **told, "warnings": [_WARNING]}
-    return [*events, Event(f"{row.run_id}-{len(kinds)}", row.run_id, EventKind.RESULT, end, document)]
+    return {**document, **told, "warnings": list(row.warnings)}
 
 
 def _figures(row: _ModelledRun) -> RunFigures:
@@ -160,6 +195,6 @@ def _figures(row: _ModelledRun) -> RunFigures:
     return RunFigures(whole, {UNTAGGED: whole})
 
 
-def _facts(node: str) -> NodeFacts:
-    channel = Channel(SOURCE, "machine", "energy_joules", Kind.COUNTER, Scope.BOARD, Quality.MODEL)
-    return NodeFacts(node, Primary.of(channel))
+def _facts(measured: Measured) -> NodeFacts:
+    channel = Channel(SOURCE, "machine", ENERGY, Kind.COUNTER, measured.scope, measured.quality)
+    return NodeFacts(measured.node, Primary.of(channel))

@@ -15,7 +15,7 @@ from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.labels import IMPORT
 from wattwatch.runs.ledger import Ledger
-from wattwatch.runs.run import RunRequest, RunState, UlidMaker
+from wattwatch.runs.run import RunRequest, RunState, UlidMaker, check_phase
 from wattwatch.runs.service import RunService
 from wattwatch.sampling.snapshot import Primary
 from wattwatch.session.imports.library import ImportedLog, Library, StillClock
@@ -23,6 +23,7 @@ from wattwatch.session.imports.take import utc_seconds_of
 from wattwatch.session.runs import local_ledger
 from wattwatch.store.local import LocalStore
 
+_MOST_PHASES: Final = 1000
 _LATER_SECONDS: Final = 7200.0  # than the last reading: by then every gap is settled
 
 
@@ -53,8 +54,12 @@ class WantedCut:
         """This, its phases in order; RunError if edges contradict each other."""
         if self.end_utc_seconds <= self.start_utc_seconds:
             raise RunError("--end: it must come after --start")
+        if len(self.phases) > _MOST_PHASES:
+            raise RunError(f"--phase: at most {_MOST_PHASES}, got {len(self.phases)}")
+        self.request("").checked()
         phases = sorted(self.phases, key=lambda phase: phase.start_utc_seconds)
         for phase in phases:
+            check_phase(phase.name)
             if phase.end_utc_seconds <= phase.start_utc_seconds:
                 raise RunError(f"--phase {phase.name}: its end must come after its start")
             inside = self.start_utc_seconds <= phase.start_utc_seconds
@@ -65,14 +70,20 @@ class WantedCut:
                 raise RunError(f"--phase: {one.name} and {other.name} overlap")
         return replace(self, phases=tuple(phases))
 
+    def request(self, import_id: str, name: str = "") -> RunRequest:
+        """What is said of the run when it is opened."""
+        labels = {**self.labels, IMPORT: import_id}
+        return RunRequest(self.run_id, self.name or name, self.experiment, labels=labels)
 
-def phase_span(text: str) -> PhaseSpan:
+
+def phase_span(text: str, time_zone: str = "") -> PhaseSpan:
     """The phase in `NAME=START..END`; RunError for anything else, ImportRefused for what is no instant."""
     name, equals, edges = text.partition("=")
     start, dots, end = edges.partition("..")
     if not (name and equals and dots):
         raise RunError(f"--phase {text[:60]!r}: expected NAME=START..END")
-    return PhaseSpan(name, utc_seconds_of(start, "--phase"), utc_seconds_of(end, "--phase"))
+    edges_utc_seconds = [utc_seconds_of(edge, f"--phase {name}", time_zone) for edge in (start, end)]
+    return PhaseSpan(name, *edges_utc_seconds)
 
 
 def add_run(wanted: WantedCut, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -111,7 +122,14 @@ def _log(wanted: WantedCut, library: Library) -> ImportedLog:
     if len(fitting) > 1:
         ids = ", ".join(f"{log.import_id} ({', '.join(log.files)})" for log in fitting)
         raise RunError(f"several imports have a part of that time: {ids}: name one by --import")
+    if _begins_too_late(fitting[0], wanted):
+        raise RunError(f"--start: the readings begin at {rfc3339(fitting[0].first_utc_seconds)}, days later")
     return fitting[0]
+
+
+def _begins_too_late(log: ImportedLog, wanted: WantedCut) -> bool:
+    # The boot that is made up for the readings has a beginning.
+    return log.instant(wanted.start_utc_seconds).boot_seconds < 0
 
 
 def _facts(log: ImportedLog) -> NodeFacts:
@@ -142,12 +160,7 @@ def _service(
 
 
 def _added(wanted: WantedCut, log: ImportedLog, service: RunService) -> dict[str, Any]:
-    request = RunRequest(
-        run_id=wanted.run_id,
-        name=wanted.name or log.files[0],
-        experiment=wanted.experiment,
-        labels={**wanted.labels, IMPORT: log.import_id},
-    )
+    request = wanted.request(log.import_id, log.files[0])
     run_id = service.start(request, service.stamp(log.instant(wanted.start_utc_seconds))).run.run_id
     for phase in wanted.phases:
         service.open_phase(run_id, phase.name, service.stamp(log.instant(phase.start_utc_seconds)))

@@ -1,17 +1,27 @@
-"""What the columns of a log are: of the programs that are known, or as the user says. Pure.
-
-Facts of the formats: docs/importing.md. A program's log is known by its header; its power column by the
-sensor that stands for the whole package.
-"""
+"""What is where in a log: as the program is known to write it, or as the user says. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from wattwatch.reading import Quality, Scope
+from wattwatch.session.imports.quantities import (
+    AMPERES,
+    DATE,
+    ENERGY,
+    POWER,
+    TIME,
+    VOLTS,
+    Column,
+    column_of,
+)
 from wattwatch.session.imports.table import ImportRefused, Row
+
+_SHOWN_COLUMNS: Final = 12
+_BY_NUMBER: Final = re.compile(r"#([1-9]\d{0,4})")
+_DIGIT: Final = re.compile(r"\d")
 
 
 class LogFormat(StrEnum):
@@ -25,256 +35,109 @@ class LogFormat(StrEnum):
     CSV = "csv"
 
 
-QUANTITIES: Final[Mapping[str, tuple[str, float]]] = {
-    "power": ("power_watts", 1.0),
-    "power_watts": ("power_watts", 1.0),
-    "power_milliwatts": ("power_watts", 1e-3),
-    "energy_joules": ("energy_joules", 1.0),
-    "energy_milliwatt_hours": ("energy_joules", 3.6),
-    "energy_watt_hours": ("energy_joules", 3600.0),
-    "energy_kilowatt_hours": ("energy_joules", 3.6e6),
-    "temperature": ("temperature_celsius", 1.0),
-    "temperature_celsius": ("temperature_celsius", 1.0),
-    "voltage": ("voltage_volts", 1.0),
-    "voltage_volts": ("voltage_volts", 1.0),
-    "current": ("current_amperes", 1.0),
-    "current_amperes": ("current_amperes", 1.0),
-    "current_milliamperes": ("current_amperes", 1e-3),
-}
-"""Names of `--map`, what they are, and the factor to its SI unit."""
-
-_TIME: Final = "time"
-_DATE: Final = "date"
-_LHM_PACKAGE: Final = re.compile(r"/(?:intel|amd)cpu/\d+/power/\d+", re.IGNORECASE)
-_LHM_HEAT: Final = re.compile(r"/(?:intel|amd)cpu/\d+/temperature/\d+", re.IGNORECASE)
-_PACKAGE_NAMES: Final = ("cpu package", "package")
-_HEAT_NAMES: Final = ("cpu package", "core (tctl/tdie)", "core max", "core average", "cpu core")
-_MILLI: Final = re.compile(r"\bmw\b|\bma\b", re.IGNORECASE)
-_SHOWN_COLUMNS: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column that is read: its place, what it is, and the factor to SI units."""
-
-    place: int
-    quantity: str
-    factor: float = 1.0
-
-
 @dataclass(frozen=True, slots=True)
 class Layout:
     """What is where in a log."""
 
     format: LogFormat
-    header_line: int
+    header_line: int  # 0: there is none
     time: int
     columns: tuple[Column, ...]
+    names: tuple[str, ...]  # of all columns
     date: int | None = None  # where date and time are two columns
     date_order: str = ""  # where the program always writes it so
     scope: Scope | None = None
     quality: Quality | None = None
-    names: tuple[str, ...] = field(default=())
+    footer: re.Pattern[str] | None = None  # of the first cell of a row that is none
 
     def column(self, quantity: str) -> Column | None:
         """The column of a quantity."""
         return next((column for column in self.columns if column.quantity == quantity), None)
 
+    @property
+    def has_power(self) -> bool:
+        """Whether it has power, or voltage and current that make it."""
+        return bool(self.column(POWER) or (self.column(VOLTS) and self.column(AMPERES)))
 
-def layout_of(head: Sequence[Row], wanted: str, mapping: Mapping[str, str]) -> Layout:
-    """The layout of a log by its first lines; ImportRefused if no program's, and there is no `--map`."""
-    if mapping:
-        return _mapped(head, mapping)
-    makers = [make for name, make in _MAKERS.items() if wanted in ("auto", name)]
-    for make in makers:
-        for place in range(len(head)):
-            layout = make(head, place)
-            if layout is not None:
-                return layout
-    names = ", ".join(repr(name.strip()) for name in (head[0].cells if head else ())[:_SHOWN_COLUMNS])
-    raise ImportRefused(
-        f"no known log ({names}): name its columns by --map, such as --map 'time=Time,power=Power [W]'"
-    )
-
-
-def parsed_mapping(texts: Iterable[str]) -> dict[str, str]:
-    """The columns of `KEY=COLUMN[,KEY=COLUMN…]` texts; ImportRefused for anything else.
-
-    A comma in the name of a column is kept where no known key follows it.
-    """
-    keys = "|".join((_TIME, _DATE, *QUANTITIES))
-    found: dict[str, str] = {}
-    for text in texts:
-        for part in re.split(rf",(?=(?:{keys})=)", text):
-            key, equals, name = part.partition("=")
-            if not equals or not name or key not in {_TIME, _DATE, *QUANTITIES}:
-                raise ImportRefused(f"--map {part!r}: expected KEY=COLUMN with KEY one of {_keys()}")
-            found[key] = name
-    return found
+    @property
+    def needed(self) -> tuple[int, ...]:
+        """The places without which a row is none: of its time, and of what its energy comes from."""
+        if self.column(POWER):
+            wanted: tuple[str, ...] = (POWER,)
+        else:
+            wanted = (VOLTS, AMPERES) if self.has_power else (ENERGY,)
+        found = (column.place for column in self.columns if column.quantity in wanted)
+        return (self.time, *([] if self.date is None else [self.date]), *found)
 
 
-def _keys() -> str:
-    return ", ".join((_TIME, _DATE, *QUANTITIES))
-
-
-def _mapped(head: Sequence[Row], mapping: Mapping[str, str]) -> Layout:
-    if _TIME not in mapping:
+def mapped_layout(head: Sequence[Row], mapping: Mapping[str, str]) -> Layout:
+    """The layout that `--map` says: columns by name, or `#3` by number; ImportRefused if one is not there."""
+    if TIME not in mapping:
         raise ImportRefused("--map: time=COLUMN is missing")
-    names = {key: name.strip() for key, name in mapping.items()}
-    for row in head:
-        cells = [cell.strip() for cell in row.cells]
-        if all(name in cells for name in names.values()):
-            places = {key: cells.index(name) for key, name in names.items()}
-            columns = tuple(
-                Column(place, *QUANTITIES[key]) for key, place in places.items() if key in QUANTITIES
-            )
-            layout = Layout(
-                LogFormat.CSV, row.line, places[_TIME], columns, places.get(_DATE), names=tuple(cells)
-            )
-            return _measuring(layout)
-    known = head[0].cells if head else ()
-    missing = [name for name in names.values() if name not in [cell.strip() for cell in known]]
-    shown = ", ".join(repr(cell.strip()) for cell in known[:_SHOWN_COLUMNS])
-    raise ImportRefused(f"--map: no column {missing[0] if missing else '?'!r} in the header: it has {shown}")
-
-
-def _measuring(layout: Layout) -> Layout:
-    has_product = layout.column("voltage_volts") and layout.column("current_amperes")
-    if not (layout.column("power_watts") or layout.column("energy_joules") or has_product):
+    row, places = _header(head, mapping)
+    names = tuple(cell.strip() for cell in row.cells) if row.line else ()
+    columns = tuple(
+        column_of(key, place, names[place] if place < len(names) else "")
+        for key, place in places.items()
+        if key not in (TIME, DATE)
+    )
+    layout = Layout(LogFormat.CSV, row.line, places[TIME], columns, names, places.get(DATE))
+    if not layout.has_power and layout.column(ENERGY) is None:
         raise ImportRefused(
             "no column of power, energy, or voltage and current: name one by --map power=COLUMN"
         )
     return layout
 
 
-def _lhm(head: Sequence[Row], place: int) -> Layout | None:
-    """Identifiers in one line, names in the next (METERS, LHM CSV log)."""
-    if place + 1 >= len(head):
-        return None
-    identifiers, names = head[place].cells, head[place + 1]
-    if names.cell(0).lower() != "time" or not any(cell.startswith("/") for cell in identifiers):
-        return None
-    power = _choice(identifiers, names.cells, _LHM_PACKAGE, _PACKAGE_NAMES)
-    if power is None:
-        return None
-    heat = _choice(identifiers, names.cells, _LHM_HEAT, _HEAT_NAMES)
-    columns = [Column(power, "power_watts"), *([Column(heat, "temperature_celsius")] if heat else [])]
-    return Layout(
-        LogFormat.LIBRE_HARDWARE_MONITOR,
-        names.line,
-        0,
-        tuple(columns),
-        date_order="mdy",  # the invariant culture of .NET
-        scope=Scope.PACKAGE,
-        quality=Quality.SENSOR,
-        names=names.cells,
-    )
+def _header(head: Sequence[Row], mapping: Mapping[str, str]) -> tuple[Row, dict[str, int]]:
+    """The row that has all the names, and their places; a row of line 0 if there is no header."""
+    before: Sequence[str] = ()
+    for row in head:
+        named = _Names(row, before)
+        places = {key: named.place(name) for key, name in mapping.items()}
+        found = {key: place for key, place in places.items() if place is not None}
+        if len(found) == len(mapping):
+            is_header = any(not _BY_NUMBER.fullmatch(name) for name in mapping.values())
+            has_time = bool(_DIGIT.search(row.cell(found[TIME])))
+            return (row if is_header or not has_time else Row(0, ())), found
+        before = row.cells
+    raise ImportRefused(f"--map: {_missing(head, mapping)}")
 
 
-def _choice(
-    identifiers: Sequence[str], names: Sequence[str], pattern: re.Pattern[str], wanted: Sequence[str]
-) -> int | None:
-    """The column of the first wanted name among those whose identifier fits."""
-    fitting = [
-        place
-        for place, identifier in enumerate(identifiers)
-        if pattern.fullmatch(identifier.strip().strip('"')) and place < len(names)
-    ]
-    for name in wanted:
-        for place in fitting:
-            if names[place].strip().lower().startswith(name):
-                return place
-    return None
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """A row that may be the header; identifiers may stand in the row above it (LibreHardwareMonitor)."""
+
+    row: Row
+    above: Sequence[str]
+
+    def place(self, name: str) -> int | None:
+        """Where a column is; ImportRefused if several have the name."""
+        if by_number := _BY_NUMBER.fullmatch(name):
+            place = int(by_number[1]) - 1
+            return place if place < len(self.row.cells) else None
+        cells = [cell.strip() for cell in (self.above if name.startswith("/") else self.row.cells)]
+        return only_place([place for place, cell in enumerate(cells) if cell == name], name)
 
 
-def _hwinfo(head: Sequence[Row], place: int) -> Layout | None:
-    cells = [cell.strip() for cell in head[place].cells]
-    lower = [cell.lower() for cell in cells]
-    if lower[:2] != ["date", "time"]:
-        return None
-    power = _first(lower, ("cpu package power [w]", "cpu ppt [w]"))
-    if power is None:
-        return None
-    heat = _first(lower, ("cpu package [°c]", "cpu (tctl/tdie) [°c]", "core temperatures (avg) [°c]"))
-    columns = [Column(power, "power_watts"), *([Column(heat, "temperature_celsius")] if heat else [])]
-    return Layout(
-        LogFormat.HWINFO,
-        head[place].line,
-        1,
-        tuple(columns),
-        date=0,
-        scope=Scope.PACKAGE,
-        quality=Quality.SENSOR,
-        names=tuple(cells),
-    )
+def only_place(places: Sequence[int], name: str) -> int | None:
+    """The one place; None for none, ImportRefused for several: which is meant cannot be told."""
+    if len(places) > 1:
+        numbers = ", ".join(f"#{place + 1}" for place in places)
+        raise ImportRefused(
+            f"{len(places)} columns are called {name!r}: name one by its number, --map power=… with {numbers}"
+        )
+    return places[0] if places else None
 
 
-def _core_temp(head: Sequence[Row], place: int) -> Layout | None:
-    lower = [cell.strip().lower() for cell in head[place].cells]
-    if not lower or lower[0] != "time":
-        return None
-    power = _first(lower, ("cpu 0 power",))
-    if power is None:
-        return None
-    heat = next((at for at, name in enumerate(lower) if name.startswith("core 0 temp")), None)
-    columns = [Column(power, "power_watts"), *([Column(heat, "temperature_celsius")] if heat else [])]
-    return Layout(
-        LogFormat.CORE_TEMP,
-        head[place].line,
-        0,
-        tuple(columns),
-        scope=Scope.PACKAGE,
-        quality=Quality.SENSOR,
-        names=head[place].cells,
-    )
+def _missing(head: Sequence[Row], mapping: Mapping[str, str]) -> str:
+    known = max((row.cells for row in head), key=len, default=())
+    cells = [cell.strip() for cell in known]
+    missing = [name for name in mapping.values() if name not in cells]
+    return f"no column {missing[0] if missing else '?'!r} in the header: it has {shown_columns(known)}"
 
 
-def _um_meter(head: Sequence[Row], place: int) -> Layout | None:
-    """The meters' PC tool: by the names of its columns; no sample of it is public (docs/importing.md)."""
-    names = [cell.strip() for cell in head[place].cells]
-    lower = [name.lower() for name in names]
-    time = next((at for at, name in enumerate(lower) if name.startswith(("time", "date"))), None)
-    volts = next((at for at, name in enumerate(lower) if name.startswith("voltage")), None)
-    amperes = next((at for at, name in enumerate(lower) if name.startswith("current")), None)
-    if time is None or volts is None or amperes is None:
-        return None
-    power = next((at for at, name in enumerate(lower) if name.startswith("power")), None)
-    columns = [
-        Column(volts, "voltage_volts"),
-        Column(amperes, "current_amperes", _scale(names[amperes])),
-        *([Column(power, "power_watts", _scale(names[power]))] if power is not None else []),
-    ]
-    return Layout(
-        LogFormat.UM_METER,
-        head[place].line,
-        time,
-        tuple(columns),
-        scope=Scope.BOARD,
-        quality=Quality.METERED,
-        names=tuple(names),
-    )
-
-
-def _codecarbon(head: Sequence[Row], place: int) -> Layout | None:
-    lower = [cell.strip().lower() for cell in head[place].cells]
-    if not {"timestamp", "duration", "energy_consumed"} <= set(lower):
-        return None
-    return Layout(LogFormat.CODECARBON, head[place].line, lower.index("timestamp"), (), names=tuple(lower))
-
-
-def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    return next((names.index(name) for name in wanted if name in names), None)
-
-
-def _scale(name: str) -> float:
-    """The factor to SI units by the unit in a column's name."""
-    return 1e-3 if _MILLI.search(name) else 1.0
-
-
-_MAKERS: Final[Mapping[LogFormat, Callable[[Sequence[Row], int], Layout | None]]] = {
-    LogFormat.CODECARBON: _codecarbon,
-    LogFormat.LIBRE_HARDWARE_MONITOR: _lhm,
-    LogFormat.HWINFO: _hwinfo,
-    LogFormat.CORE_TEMP: _core_temp,
-    LogFormat.UM_METER: _um_meter,
-}
+def shown_columns(cells: Sequence[str]) -> str:
+    """Names of columns for an error."""
+    more = f" … ({len(cells)})" if len(cells) > _SHOWN_COLUMNS else ""
+    return ", ".join(repr(cell.strip()) for cell in cells[:_SHOWN_COLUMNS]) + more

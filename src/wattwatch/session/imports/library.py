@@ -5,49 +5,37 @@ of it could be read.
 """
 
 import json
+import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from statistics import median
 from typing import Any, Final, Self
 
 from wattwatch.clock import WallOffset
 from wattwatch.errors import StoreError
-from wattwatch.reading import Batch, Channel, Instant, Kind, Quality, Reading, Scope
+from wattwatch.reading import Channel, Instant, Quality, Scope
+from wattwatch.session.imports.quantities import ENERGY, POWER
 from wattwatch.session.imports.readings import ImportedReading
 from wattwatch.session.imports.table import ImportRefused
+from wattwatch.session.imports.writing import Measured, Steps, Writing, boot_id_of, channels_of
 from wattwatch.store.base import Commit
 from wattwatch.store.local import LocalStore, StoreLimits
 
 FOLDER: Final = "imports"
-HEAT: Final = "log-thermal"
-"""The source of temperatures: not the meter's own."""
-
 _FACTS: Final = "facts.json"
 _READINGS: Final = "readings.db"
-_ZONE: Final = "package"
-_BEFORE_SECONDS: Final = 1000.0  # of a boot that is made up, before the first reading
+_BEFORE_SECONDS: Final = 1e6  # of the boot that is made up, before the first reading
 _AT_ONCE: Final = 500  # readings in a commit
 _SETTLE_EVERY: Final = 40  # commits: bounds the memory
-_STEPS: Final = 2000  # that tell the usual interval
-_GAP_STEPS: Final = 3.0
-_LEAST_GAP_SECONDS: Final = 3.0
+_UNFINISHED: Final = ".new-"
+_LEFT_SECONDS: Final = 86400.0
 _HASH_DIGITS: Final = 16
 _FOR_EVER: Final = StoreLimits(retention_seconds=1e12, max_bytes=1 << 42)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Which node a log is of, and what its power is."""
-
-    node: str
-    source: str
-    scope: Scope
-    quality: Quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +48,23 @@ class ImportedLog:
     first_utc_seconds: float
     last_utc_seconds: float
     readings: int
+    left_out: Mapping[str, int]  # rows that are no readings, by cause
     mean_watts: float | None  # between neighbouring readings that are near enough
     interval_seconds: float  # the usual one
     gap_seconds: float  # longer steps are gaps
-    missing_seconds: float  # in gaps
+    gaps: int
+    missing_seconds: float  # in them
     has_counter: bool  # it is energy that was logged, not power
 
     @property
     def boot_id(self) -> str:
         """The boot that its readings are in: one that is made up."""
-        return f"import-{self.import_id}"
+        return boot_id_of(self.import_id)
+
+    @property
+    def rows(self) -> int:
+        """All that were read."""
+        return self.readings + sum(self.left_out.values())
 
     @property
     def offset(self) -> WallOffset:
@@ -79,7 +74,7 @@ class ImportedLog:
     @property
     def power(self) -> Channel:
         """The channel of its power or energy."""
-        return _channels(self.measured)["energy_joules" if self.has_counter else "power_watts"]
+        return channels_of(self.measured)[ENERGY if self.has_counter else POWER]
 
     def instant(self, utc_seconds: float) -> Instant:
         """The instant of a UTC."""
@@ -98,6 +93,17 @@ class ImportedLog:
             rest.pop("node"), rest.pop("source"), Scope(rest.pop("scope")), Quality(rest.pop("quality"))
         )
         return cls(measured=measured, **{**rest, "files": tuple(rest["files"])})
+
+
+@dataclass(frozen=True, slots=True)
+class NewImport:
+    """A log that is to be kept; `left_out` is asked when all of it was read."""
+
+    import_id: str
+    measured: Measured
+    files: tuple[str, ...]
+    has_counter: bool
+    left_out: Callable[[], Mapping[str, int]]
 
 
 class StillClock:
@@ -124,7 +130,8 @@ class Library:
 
     def logs(self) -> list[ImportedLog]:
         """Every log, in order of time."""
-        found = (self._facts(path) for path in sorted(self._directory.glob(f"*/{_FACTS}")))
+        places = sorted(self._directory.glob(f"[!.]*/{_FACTS}"))
+        found = (self._facts(path) for path in places)
         return sorted(filter(None, found), key=lambda log: log.first_utc_seconds)
 
     def covering(self, node: str, start_utc_seconds: float, end_utc_seconds: float) -> list[ImportedLog]:
@@ -147,24 +154,35 @@ class Library:
         simulated = log.measured.quality is Quality.SIMULATED
         return LocalStore.open(path, boot_id=log.boot_id, limits=_FOR_EVER, simulated=simulated, clock=clock)
 
-    def keep(
-        self, import_id: str, measured: Measured, files: Sequence[str], readings: Iterable[ImportedReading]
-    ) -> ImportedLog:
+    def keep(self, new: NewImport, readings: Iterable[ImportedReading]) -> ImportedLog:
         """Keep a log: all of it, or with an error nothing. ImportRefused without readings, StoreError."""
+        place = self._directory / new.import_id
+        folder = self._new_folder()
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self._directory))
-        except OSError as error:
-            raise StoreError(f"{self._directory}: {error.strerror}") from error
-        try:
-            log = _stored(folder, import_id, measured, tuple(files), iter(readings))
-            (folder / _FACTS).write_text(json.dumps(log.to_json(), indent=2) + "\n", encoding="utf-8")
-            folder.replace(self._directory / import_id)
+            log = _stored(folder, new, iter(readings))
+            _write_synced(folder / _FACTS, json.dumps(log.to_json(), indent=2) + "\n")
+            if place.exists():
+                raise StoreError(
+                    f"{place}: an import that is damaged: remove this directory, and import again"
+                )
+            folder.replace(place)
+            _sync(self._directory)
         except OSError as error:
             raise StoreError(f"{folder}: {error.strerror}: nothing was imported") from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return log
+
+    def _new_folder(self) -> Path:
+        """A place to write to; what a process that was killed has left a day ago is removed."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            for left in self._directory.glob(f"{_UNFINISHED}*"):
+                if left.stat().st_mtime < time.time() - _LEFT_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
+            return Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._directory))
+        except OSError as error:
+            raise StoreError(f"{self._directory}: {error.strerror}") from error
 
     def _facts(self, path: Path) -> ImportedLog | None:
         try:
@@ -186,132 +204,71 @@ def import_id_of(paths: Iterable[Path], measured: Measured, options: Iterable[ob
     return digest.hexdigest()[:_HASH_DIGITS]
 
 
-def _stored(
-    folder: Path,
-    import_id: str,
-    measured: Measured,
-    files: tuple[str, ...],
-    readings: Iterator[ImportedReading],
-) -> ImportedLog:
+def _write_synced(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(directory: Path) -> None:
+    """Make the name of what was put into a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _stored(folder: Path, new: NewImport, readings: Iterator[ImportedReading]) -> ImportedLog:
     first = next(readings, None)
     if first is None:
-        raise ImportRefused(f"{', '.join(files)}: no row has a power; nothing was imported")
-    counts = "power_watts" not in first.values
-    steps = _Steps()
+        raise ImportRefused(f"{', '.join(new.files)}: no row has a power; nothing was imported")
     offset = WallOffset(first.utc_seconds - _BEFORE_SECONDS, synchronised=True)
-    boot_id = f"import-{import_id}"
-    channels = _channels(measured)
-    clock = StillClock(Instant(boot_id, _BEFORE_SECONDS), offset)
-    simulated = measured.quality is Quality.SIMULATED
+    simulated = new.measured.quality is Quality.SIMULATED
     store = LocalStore.open(
-        folder / _READINGS, boot_id=boot_id, limits=_FOR_EVER, simulated=simulated, clock=clock
+        folder / _READINGS,
+        boot_id=boot_id_of(new.import_id),
+        limits=_FOR_EVER,
+        simulated=simulated,
+        clock=StillClock(Instant(boot_id_of(new.import_id), _BEFORE_SECONDS), offset),
     )
+    steps = Steps(new.has_counter)
     try:
-        rows = _and_then(first, readings)
-        number = 0
-        while batch_rows := list(islice(rows, _AT_ONCE)):
-            steps.take(batch_rows)
-            batches = [batch for row in batch_rows for batch in _batches(row, boot_id, offset, channels)]
-            store.append(Commit(batches[-1].at, offset, tuple(batches)))
-            number += 1
-            if number % _SETTLE_EVERY == 0:
-                store.settle()
-        store.settle()
+        _fill(
+            store, Writing(boot_id_of(new.import_id), offset, new.measured), steps, chain((first,), readings)
+        )
     finally:
         store.close()
-    return steps.log(import_id, measured, files, first, has_counter=counts)
+    return _facts_of(new, first, steps)
 
 
-def _and_then(first: ImportedReading, rest: Iterator[ImportedReading]) -> Iterator[ImportedReading]:
-    yield first
-    yield from rest
+def _fill(store: LocalStore, writing: Writing, steps: Steps, rows: Iterator[ImportedReading]) -> None:
+    commits = 0
+    while at_once := list(islice(rows, _AT_ONCE)):
+        steps.take(at_once)
+        batches = tuple(batch for row in at_once for batch in writing.batches(row))
+        store.append(Commit(batches[-1].at, writing.offset, batches))
+        commits += 1
+        if commits % _SETTLE_EVERY == 0:
+            store.settle()
+    store.settle()
 
 
-def _channels(measured: Measured) -> dict[str, Channel]:
-    scope, quality, source = measured.scope, measured.quality, measured.source
-    return {
-        "power_watts": Channel(source, _ZONE, "power_watts", Kind.POWER, scope, quality),
-        "energy_joules": Channel(source, _ZONE, "energy_joules", Kind.COUNTER, scope, quality),
-        "voltage_volts": Channel(source, _ZONE, "voltage_volts", Kind.GAUGE, quality=quality),
-        "current_amperes": Channel(source, _ZONE, "current_amperes", Kind.GAUGE, quality=quality),
-        "temperature_celsius": Channel(HEAT, "cpu", "temperature_celsius", Kind.GAUGE, quality=quality),
-    }
-
-
-def _batches(
-    row: ImportedReading, boot_id: str, offset: WallOffset, channels: Mapping[str, Channel]
-) -> Iterator[Batch]:
-    at = Instant(boot_id, round(row.utc_seconds - offset.unix_minus_boot_seconds, 6))
-    by_source: dict[str, list[Reading]] = {}
-    for quantity, value in row.values.items():
-        channel = channels[quantity]
-        by_source.setdefault(channel.source, []).append(Reading(channel, value, at))
-    for source, found in by_source.items():
-        yield Batch(source, at, tuple(found), None)
-
-
-class _Steps:
-    """Takes note of the steps between readings as they pass: none of them is kept but a few."""
-
-    def __init__(self) -> None:
-        self._intervals: list[float] = []
-        self._long: list[tuple[float, float]] = []  # seconds and joules of steps that may be gaps
-        self._seconds = self._joules = 0.0
-        self._last: ImportedReading | None = None
-        self._count = 0
-
-    def take(self, rows: Iterable[ImportedReading]) -> None:
-        for row in rows:
-            self._count += 1
-            if self._last is not None:
-                self._step(self._last, row)
-            self._last = row
-
-    def _step(self, before: ImportedReading, after: ImportedReading) -> None:
-        seconds = after.utc_seconds - before.utc_seconds
-        if len(self._intervals) < _STEPS:
-            self._intervals.append(seconds)
-        joules = _joules(before.values, after.values, seconds)
-        self._seconds += seconds
-        self._joules += joules
-        if seconds > _LEAST_GAP_SECONDS:
-            self._long.append((seconds, joules))
-
-    def log(
-        self,
-        import_id: str,
-        measured: Measured,
-        files: tuple[str, ...],
-        first: ImportedReading,
-        *,
-        has_counter: bool,
-    ) -> ImportedLog:
-        interval_seconds = round(median(self._intervals), 6) if self._intervals else 1.0
-        gap_seconds = max(_LEAST_GAP_SECONDS, _GAP_STEPS * interval_seconds)
-        gaps = [(seconds, joules) for seconds, joules in self._long if seconds > gap_seconds]
-        missing_seconds = sum(seconds for seconds, _ in gaps)
-        covered_seconds = self._seconds - missing_seconds
-        joules = self._joules - sum(joules for _, joules in gaps)
-        last = self._last or first
-        return ImportedLog(
-            import_id=import_id,
-            measured=measured,
-            files=files,
-            first_utc_seconds=first.utc_seconds,
-            last_utc_seconds=last.utc_seconds,
-            readings=self._count,
-            mean_watts=joules / covered_seconds if covered_seconds > 0 else None,
-            interval_seconds=interval_seconds,
-            gap_seconds=gap_seconds,
-            missing_seconds=round(missing_seconds, 6),
-            has_counter=has_counter,
-        )
-
-
-def _joules(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> float:
-    """Energy of a step, for the mean that is shown: a run's is integrated from the store."""
-    if "power_watts" in before and "power_watts" in after:
-        return (before["power_watts"] + after["power_watts"]) / 2 * seconds
-    if "energy_joules" in before and "energy_joules" in after:
-        return max(0.0, after["energy_joules"] - before["energy_joules"])
-    return 0.0
+def _facts_of(new: NewImport, first: ImportedReading, steps: Steps) -> ImportedLog:
+    pace = steps.pace()
+    return ImportedLog(
+        import_id=new.import_id,
+        measured=new.measured,
+        files=new.files,
+        first_utc_seconds=first.utc_seconds,
+        last_utc_seconds=(steps.last or first).utc_seconds,
+        readings=steps.count,
+        left_out=new.left_out(),
+        mean_watts=pace.mean_watts,
+        interval_seconds=pace.interval_seconds,
+        gap_seconds=pace.gap_seconds,
+        gaps=pace.gaps,
+        missing_seconds=pace.missing_seconds,
+        has_counter=new.has_counter,
+    )

@@ -6,21 +6,15 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final
 
-from wattwatch.session.imports.layouts import Column, Layout
+from wattwatch.session.imports.dates import DateOrder
+from wattwatch.session.imports.layouts import Layout
+from wattwatch.session.imports.quantities import AMPERES, ENERGY, POWER, VOLTS, Column
 from wattwatch.session.imports.table import ImportRefused, Log, Row
-from wattwatch.session.imports.values import (
-    DateOrder,
-    ImportProblem,
-    Instants,
-    Numerals,
-    number_of,
-)
+from wattwatch.session.imports.values import ImportProblem, Numerals, number_of
+from wattwatch.session.imports.zones import Moment, TimeReader, in_time
 
 _UNKNOWN: Final = frozenset({"", "-", "--", "n/a", "nan", "null", "none"})
 """What programs write for a value that they do not have."""
-
-_POWER: Final = "power_watts"
-_ENERGY: Final = "energy_joules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +44,24 @@ class LeftOut:
     repeated: int = 0  # at the same instant as the one before
     cut: int = 0  # the last line, where the program was stopped in it
 
-    def lines(self) -> list[str]:
-        """For people."""
-        said = (
-            (self.footers, "repeated headers or footers"),
-            (self.empty, "without a power"),
-            (self.repeated, "at the instant of the row before"),
-            (self.cut, "cut off at the end of the file"),
+    def __add__(self, other: "LeftOut") -> "LeftOut":
+        """Those of both."""
+        return LeftOut(
+            self.footers + other.footers,
+            self.empty + other.empty,
+            self.repeated + other.repeated,
+            self.cut + other.cut,
         )
-        return [f"{count} rows left out: {cause}" for count, cause in said if count]
+
+    def causes(self) -> dict[str, int]:
+        """How many by cause, in words; causes that were not are not there."""
+        said = {
+            "repeated headers or footers": self.footers,
+            "without a power": self.empty,
+            "at the instant of the row before": self.repeated,
+            "cut off at the end of the file": self.cut,
+        }
+        return {cause: count for cause, count in said.items() if count}
 
 
 @dataclass(slots=True)
@@ -70,112 +73,152 @@ class LogReader:
     reckoning: Reckoning
     left_out: LeftOut = field(default_factory=LeftOut)
 
-    def readings(self, after: Instants | None = None) -> Iterator[ImportedReading]:
-        """Every reading, in order of time; ImportRefused names file and line of what cannot be read."""
-        order, decimal = self._looked_at()
-        instants = after or Instants(begin_utc_seconds=self.reckoning.begin_utc_seconds)
-        instants.order, instants.zone = order, self.reckoning.zone
-        before: float | None = None
-        for row in self._data():
-            with self._placed(row):
-                utc_seconds = round(instants.utc_seconds(self._time_text(row)), 6)
+    def readings(self, before: float | None = None) -> Iterator[ImportedReading]:
+        """Every reading, in order of time; ImportRefused names file and line of what cannot be read.
+
+        `before` is the UTC of what another log ended with.
+        """
+        with self._named():
+            order, decimal = self._looked_at()
+            last: float | None = None
+            for row, utc_seconds in in_time(self._moments(order), before):
                 values = self._values(row, decimal)
-            if not values:
-                self.left_out.empty += 1
-            elif utc_seconds == before:
-                self.left_out.repeated += 1
-            else:
-                before = utc_seconds
-                yield ImportedReading(utc_seconds, values)
+                at = round(utc_seconds, 6)
+                if not values:
+                    self.left_out.empty += 1
+                elif at == last:
+                    self.left_out.repeated += 1
+                else:
+                    last = at
+                    yield ImportedReading(at, values)
+
+    def time_reader(self, order: str = "") -> TimeReader:
+        """What reads the times of this log."""
+        return TimeReader(order, self.reckoning.zone, self.reckoning.begin_utc_seconds)
 
     def _looked_at(self) -> tuple[str, str]:
-        """The order of dates and the decimal sign, by all of the file."""
-        dates, numerals = DateOrder(), Numerals()
-        with self._placed(None):
+        """The order of dates and the decimal sign, by all of the file where the user does not say."""
+        dates, numerals = DateOrder(), Numerals(self.log.delimiter == ",")
+        order, decimal = self.reckoning.date_order or self.layout.date_order, self.reckoning.decimal
+        if not (order and decimal):
             for row in self._data(counts=False):
-                dates.look(row.line, self._time_text(row))
-                for column in self.layout.columns:
-                    numerals.look(row.line, row.cell(column.place))
-            order = dates.settled(self.reckoning.date_order or self.layout.date_order)
-            return order, numerals.settled(self.reckoning.decimal)
+                if not order:
+                    dates.look(row.line, self._time_text(row))
+                if not decimal:
+                    self._look(numerals, row)
+        return order or dates.settled(), decimal or numerals.settled()
+
+    def _look(self, numerals: Numerals, row: Row) -> None:
+        for column in self.layout.columns:
+            text = row.cell(column.place)
+            if text.lower() not in _UNKNOWN:
+                numerals.look(row.line, text)
+
+    def _moments(self, order: str) -> Iterator[Moment]:
+        reader = self.time_reader(order)
+        for row in self._data():
+            text = self._time_text(row)
+            try:
+                utc_seconds = reader.utc_seconds(text)
+            except ImportProblem as problem:
+                raise ImportProblem(f"line {row.line}: {problem}") from problem
+            yield Moment(row, text, utc_seconds)
 
     def _data(self, *, counts: bool = True) -> Iterator[Row]:
         """The rows below the header that have a time; the last is left out if it was cut."""
+        layout = self.layout
+        width = max(layout.needed) + 1
         waiting: Row | None = None
-        width = max([self.layout.time, *(column.place for column in self.layout.columns)]) + 1
         for row in self.log.rows():
-            if row.line <= self.layout.header_line:
-                continue
-            if self._is_footer(row):
-                self.left_out.footers += counts
+            if row.line <= layout.header_line:
                 continue
             if waiting is not None:
-                yield waiting
-            waiting = row
+                yield _whole(waiting, width)
+                waiting = None
+            if self._is_footer(row):
+                self.left_out.footers += counts
+            else:
+                waiting = self._checked(row)
         if waiting is None:
             return
-        if len(waiting.cells) < width:
+        # Without a line's end its last number may lack digits.
+        if len(waiting.cells) < width + (not self.log.is_whole):
             self.left_out.cut += counts
         else:
             yield waiting
 
     def _is_footer(self, row: Row) -> bool:
-        """Whether a row repeats the header, or has no time."""
-        time = row.cell(self.layout.time)
-        name = self.layout.names[self.layout.time] if self.layout.time < len(self.layout.names) else ""
-        return not time or time.lower() == name.strip().lower()
+        """Whether a row repeats the header, or has no time; ImportProblem if its columns are others now."""
+        layout = self.layout
+        time = row.cell(layout.time)
+        if not time or (layout.footer is not None and layout.footer.fullmatch(row.cell(0))):
+            return True
+        if time[0].isdigit() or layout.time >= len(layout.names) or time != layout.names[layout.time]:
+            return False
+        if any(row.cell(column.place) != layout.names[column.place] for column in layout.columns):
+            raise ImportProblem(
+                f"line {row.line}: another header, with other columns: part the file in two there"
+            )
+        return True
+
+    def _checked(self, row: Row) -> Row:
+        """The row; ImportProblem if it has more cells than the header has names."""
+        names = self.layout.names
+        if names and len(row.cells) > len(names) and any(cell.strip() for cell in row.cells[len(names) :]):
+            raise ImportProblem(
+                f"line {row.line}: {len(row.cells)} cells below a header of {len(names)}: "
+                "are decimals parted by the delimiter? pass --delimiter, or write it anew with another"
+            )
+        return row
 
     def _time_text(self, row: Row) -> str:
         time = row.cell(self.layout.time)
         return time if self.layout.date is None else f"{row.cell(self.layout.date)} {time}"
 
     def _values(self, row: Row, decimal: str) -> dict[str, float]:
-        """The quantities of a row; none if neither its power nor its energy is known."""
-        found = {
-            column.quantity: value
-            for column in self.layout.columns
-            if (value := _value(row, column, decimal)) is not None
-        }
-        if _POWER not in found and {"voltage_volts", "current_amperes"} <= found.keys():
-            found[_POWER] = found["voltage_volts"] * found["current_amperes"]
-        return found if _POWER in found or _ENERGY in found else {}
+        """The quantities of a row; none if what its energy comes from is not known."""
+        layout, found = self.layout, {}
+        for column in layout.columns:
+            text = row.cell(column.place)
+            if text.lower() not in _UNKNOWN:
+                found[column.quantity] = _value(row, column, text, decimal)
+        if POWER not in found and VOLTS in found and AMPERES in found:
+            found[POWER] = found[VOLTS] * found[AMPERES]
+        return found if (POWER if layout.has_power else ENERGY) in found else {}
 
     @contextmanager
-    def _placed(self, row: Row | None) -> Iterator[None]:
+    def _named(self) -> Iterator[None]:
         try:
             yield
         except ImportProblem as problem:
-            place = f"line {row.line}: " if row else ""
-            raise ImportRefused(f"{self.log.path}: {place}{problem}; nothing was imported") from problem
+            raise ImportRefused(f"{self.log.path}: {problem}; nothing was imported") from problem
 
 
-def _value(row: Row, column: Column, decimal: str) -> float | None:
-    text = row.cell(column.place)
-    if text.lower() in _UNKNOWN:
-        return None
-    return number_of(text, decimal) * column.factor
+def _whole(row: Row, width: int) -> Row:
+    if len(row.cells) < width:
+        raise ImportProblem(f"line {row.line}: it ends after {len(row.cells)} of {width} columns")
+    return row
+
+
+def _value(row: Row, column: Column, text: str, decimal: str) -> float:
+    try:
+        value = column.si(number_of(text, decimal))
+    except ImportProblem as problem:
+        raise ImportProblem(f"line {row.line}: {problem}") from problem
+    if value < 0 and column.quantity in (POWER, ENERGY):
+        raise ImportProblem(f"line {row.line}: {text[:40]!r}: a power or an energy below 0")
+    return value
 
 
 def joined(readers: Sequence[LogReader]) -> Iterator[ImportedReading]:
     """The readings of several logs of one machine, one after the other; ImportRefused if they overlap."""
     last: float | None = None
     for reader in readers:
-        instants = Instants(begin_utc_seconds=reader.reckoning.begin_utc_seconds)
-        for first, reading in enumerate(reader.readings(instants)):
-            if not first and last is not None and reading.utc_seconds < last:
-                raise ImportRefused(
-                    f"{reader.log.path}: begins before the file before it ends: name files in order of time"
-                )
+        for reading in reader.readings(last):
             last = reading.utc_seconds
             yield reading
 
 
 def total_left_out(readers: Iterable[LogReader]) -> LeftOut:
     """What was left out of all of them."""
-    parts = [reader.left_out for reader in readers]
-    return LeftOut(
-        sum(part.footers for part in parts),
-        sum(part.empty for part in parts),
-        sum(part.repeated for part in parts),
-        sum(part.cut for part in parts),
-    )
+    return sum((reader.left_out for reader in readers), LeftOut())

@@ -1,25 +1,30 @@
 """`wattwatch import`: a log of another program becomes readings that runs can be cut out of."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattwatch.client import xdg_state_directory
 from wattwatch.clock import rfc3339
 from wattwatch.reading import Quality, Scope
 from wattwatch.report.words import watts_text
 from wattwatch.session.imports.codecarbon import TakenRuns, take_runs
-from wattwatch.session.imports.layouts import Layout, LogFormat, layout_of
-from wattwatch.session.imports.library import ImportedLog, Library, Measured, import_id_of
+from wattwatch.session.imports.layouts import Layout, LogFormat
+from wattwatch.session.imports.library import ImportedLog, Library, NewImport, import_id_of
+from wattwatch.session.imports.programs import layout_of
 from wattwatch.session.imports.readings import LogReader, Reckoning, joined, total_left_out
-from wattwatch.session.imports.table import ImportRefused, open_log
+from wattwatch.session.imports.table import DELIMITERS, ImportRefused, open_log
+from wattwatch.session.imports.values import ImportProblem
+from wattwatch.session.imports.writing import Measured
+from wattwatch.session.imports.zones import TimeReader, zone_of
 from wattwatch.units import text_from_seconds
 
 FORMATS: Final = ("auto", *(known.value for known in LogFormat))
 
+_INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 _NODE_CHARACTERS: Final = 253  # of a host's name (RFC 1035)
 
 
@@ -34,6 +39,7 @@ class WantedImport:
     time_zone: str = ""
     date_order: str = ""
     decimal: str = ""
+    delimiter: str = ""
     begin: str = ""
     scope: str = ""
     quality: str = ""
@@ -47,7 +53,9 @@ class WantedImport:
 
     def reckoning(self) -> Reckoning:
         """How texts become numbers and instants; ImportRefused for a zone or an instant that is none."""
-        return Reckoning(_zone(self.time_zone), self.date_order, self.decimal, _begin(self.begin))
+        zone, begin = _zone(self.time_zone), self.begin
+        begin_utc_seconds = utc_seconds_of(begin, "--begin", self.time_zone) if begin else None
+        return Reckoning(zone, self.date_order, self.decimal, begin_utc_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +72,26 @@ class Taken:
 
     def lines(self) -> list[str]:
         """For people."""
-        log = self.log
+        log, measured = self.log, self.log.measured
         seconds = log.last_utc_seconds - log.first_utc_seconds
         head = "imported" if self.is_new else "known already, nothing was changed"
-        measured = log.measured
-        missing = f", of it {text_from_seconds(log.missing_seconds)} missing" if log.missing_seconds else ""
         origin = f"{measured.quality}, {measured.scope}: {measured.source}"
         span = f"from {rfc3339(log.first_utc_seconds)} to {rfc3339(log.last_utc_seconds)}"
         every = f"every {log.interval_seconds:g} s, mean {watts_text(log.mean_watts)}"
         return [
             f"{head}: {log.readings} readings of {measured.node} ({origin}), import {log.import_id}",
-            f"  {span}: {text_from_seconds(seconds)}{missing}, {every}",
+            f"  {span}: {text_from_seconds(seconds)}, {every}",
+            f"  {_gaps_text(log)}",
+            *(f"  {count} of {log.rows} rows left out: {cause}" for cause, count in log.left_out.items()),
             *(f"  note: {note}" for note in self.notes),
             f"  next: wattwatch runs add --node {measured.node} --start TIME --end TIME",
         ]
+
+
+def _gaps_text(log: ImportedLog) -> str:
+    if not log.gaps:
+        return "no gaps"
+    return f"{log.gaps} gap{'s' * (log.gaps > 1)}, {text_from_seconds(log.missing_seconds)} missing"
 
 
 def take_import(wanted: WantedImport, environment: Mapping[str, str]) -> Taken | TakenRuns:
@@ -91,19 +105,29 @@ def take_import(wanted: WantedImport, environment: Mapping[str, str]) -> Taken |
     if len(kinds) > 1:
         raise ImportRefused(f"logs of several programs ({', '.join(sorted(kinds))}): import them one by one")
     if kinds == {LogFormat.CODECARBON}:
-        return take_runs(readers, wanted.node, environment)
-    measured = _measured(wanted, readers[0].layout)
+        return take_runs(readers, _measured(wanted, readers[0].layout), environment)
+    if len({(reader.layout.has_power, reader.layout.needed) for reader in readers}) > 1:
+        raise ImportRefused("the columns of these logs are not the same ones: import them one by one")
     library = Library(xdg_state_directory(environment))
-    options = (wanted.mapping, wanted.time_zone, wanted.date_order, wanted.decimal, wanted.begin)
-    import_id = import_id_of(wanted.files, measured, options)
-    if known := library.known(import_id):
-        return Taken(known, is_new=False)
-    log = library.keep(import_id, measured, [path.name for path in wanted.files], joined(readers))
-    return Taken(log, is_new=True, notes=tuple(_notes(log, library, readers)))
+    new = _new_import(wanted, readers)
+    known = library.known(new.import_id)
+    log = known or library.keep(new, joined(readers))
+    return Taken(log, is_new=known is None, notes=tuple(_overlaps(log, library)))
+
+
+def _new_import(wanted: WantedImport, readers: Sequence[LogReader]) -> NewImport:
+    layout = readers[0].layout
+    measured = _measured(wanted, layout)
+    options = (*sorted(wanted.mapping.items()), wanted.time_zone, wanted.date_order, wanted.decimal)
+    import_id = import_id_of(wanted.files, measured, (*options, wanted.delimiter, wanted.begin))
+    files = tuple(path.name for path in wanted.files)
+    return NewImport(
+        import_id, measured, files, not layout.has_power, lambda: total_left_out(readers).causes()
+    )
 
 
 def _reader(path: Path, wanted: WantedImport, reckoning: Reckoning) -> LogReader:
-    log = open_log(path)
+    log = open_log(path, DELIMITERS.get(wanted.delimiter, ""))
     try:
         layout = layout_of(log.head(), wanted.format, wanted.mapping)
     except ImportRefused as error:
@@ -122,37 +146,28 @@ def _measured(wanted: WantedImport, layout: Layout) -> Measured:
     return Measured(wanted.node, f"{layout.format}-log", scope, quality)
 
 
-def _notes(log: ImportedLog, library: Library, readers: Sequence[LogReader]) -> Iterator[str]:
-    yield from total_left_out(readers).lines()
-    others = library.covering(log.measured.node, log.first_utc_seconds, log.last_utc_seconds)
-    for other in others:
+def _overlaps(log: ImportedLog, library: Library) -> Iterator[str]:
+    """Other imports of the same time: of them a run is cut out of one that is named."""
+    for other in library.covering(log.measured.node, log.first_utc_seconds, log.last_utc_seconds):
         if other.import_id != log.import_id:
             yield f"import {other.import_id} ({', '.join(other.files)}) has a part of the same time"
 
 
-def _zone(name: str) -> ZoneInfo | None:
-    if not name:
-        return None
+def _zone(name: str) -> tzinfo | None:
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ImportRefused(
-            f"--time-zone {name[:40]!r}: no such zone; such as Europe/Berlin, or UTC"
-        ) from error
+        return zone_of(name)
+    except ImportProblem as error:
+        raise ImportRefused(str(error)) from error
 
 
-def _begin(text: str) -> float | None:
-    return utc_seconds_of(text, "--begin") if text else None
-
-
-def utc_seconds_of(text: str, option: str) -> float:
-    """The UTC of an instant with a zone; ImportRefused for anything else."""
+def utc_seconds_of(text: str, option: str, time_zone: str = "") -> float:
+    """The UTC of an instant, in a zone unless it has its own; ImportRefused for anything else."""
+    if not _INSTANT.match(text):
+        raise ImportRefused(f"{option} {text[:40]!r}: expected such as 2026-03-01T12:00:00Z")
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ImportRefused(f"{option} {text[:40]!r}: expected such as 2026-03-01T12:00:00Z") from error
-    if found.tzinfo is None:
-        raise ImportRefused(
-            f"{option} {text[:40]!r}: without a zone; such as 2026-03-01T12:00:00Z or …+01:00"
-        )
-    return found.timestamp()
+        found = TimeReader(zone=_zone(time_zone)).utc_seconds(text)
+    except ImportProblem as error:
+        raise ImportRefused(f"{option}: {error}") from error
+    if len(found) > 1:
+        raise ImportRefused(f"{option} {text[:40]!r} was twice, when summer time ended: write it with +01:00")
+    return found[0]
