@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ import pytest
 import wattwatch
 from support.daemon_process import until
 from support.live import LiveNode
-from wattwatch.errors import ClientError, RunError
+from wattwatch.errors import ClientError, RunError, StoreError
 from wattwatch.session.run import EnergyRun, EnergyWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*gave no reading:wattwatch.session.run.EnergyWarning")
@@ -113,6 +115,7 @@ def test_coroutines(node: LiveNode) -> None:
     [
         (ValueError("x"), "failed"),
         (KeyboardInterrupt(), "cancelled"),
+        (asyncio.CancelledError(), "cancelled"),
         (SystemExit(0), "succeeded"),
         (SystemExit(3), "failed"),
     ],
@@ -216,6 +219,58 @@ def test_without_a_source_it_warns_and_knows_nothing(tmp_path: Path, monkeypatch
     assert run.energy_joules is None
     assert run.result is not None
     assert run.result["duration_seconds"] >= NAP_SECONDS
+
+
+def test_a_ledger_that_cannot_be_kept_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("WATTWATCH_RUN_ID", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match="XDG_STATE_HOME"):
+        wattwatch.run("x", local=True).__enter__()
+    assert "WATTWATCH_RUN_ID" not in os.environ
+
+
+FORKS = """
+import os, sys, wattwatch
+with wattwatch.run("forks", local=True) as run:
+    child = os.fork()
+    if not child:
+        sys.exit(0)  # every context manager and exit handler runs in the child as well
+    assert os.waitpid(child, 0)[1] == 0
+    with run.phase("after the child"):
+        pass
+print(run.result["state"], *(phase["phase"] for phase in run.result["phases"]), sep="|")
+"""
+
+
+def test_a_child_that_ends_does_not_end_the_measuring_of_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "ww.toml").write_text('node = "pi-1"\ndiscover = false\n')
+    places = {"XDG_STATE_HOME": str(tmp_path), "TMPDIR": str(tmp_path / "t")}
+    (tmp_path / "t").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS],
+        env={"PATH": os.environ["PATH"], "WATTWATCH_CONFIG": str(tmp_path / "ww.toml"), **places},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "succeeded|untagged|after the child"
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_a_run_may_be_used_again(node: LiveNode) -> None:
+    run = wattwatch.run("x")
+    with run:
+        first = run.run_id
+    with run:
+        assert run.document()["state"] == "running"
+    assert run.result is not None
+    assert run.result["run_id"] != first
+    assert len(node.service.list()) == 2
 
 
 def test_unknown_names_of_the_package_are_unknown() -> None:

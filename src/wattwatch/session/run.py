@@ -37,6 +37,7 @@ from wattwatch.session.summary import summary_lines
 
 _SOCKET: Final = "WATTWATCH_SOCKET"
 _CLEAN_EXITS: Final = (None, 0)
+_CANCELS: Final = (KeyboardInterrupt, asyncio.CancelledError)
 
 _Of = TypeVar("_Of", bound=Callable[..., Any])
 
@@ -169,6 +170,7 @@ class EnergyRun:
 
     def __enter__(self) -> Self:
         """Begin; ClientError, ConfigError or StoreError if nothing here can be asked or measure."""
+        self.result = None
         with ExitStack() as undo:
             joined = os.environ.get(RUN_ID, "")
             socket = find_socket(os.environ, self._wanted.socket)
@@ -328,7 +330,7 @@ def _in_environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _state_of(error: BaseException | None) -> RunState:
     if error is None or (isinstance(error, SystemExit) and error.code in _CLEAN_EXITS):
         return RunState.SUCCEEDED
-    return RunState.CANCELLED if isinstance(error, KeyboardInterrupt) else RunState.FAILED
+    return RunState.CANCELLED if isinstance(error, _CANCELS) else RunState.FAILED
 
 
 def _json(instant: Instant) -> dict[str, Any]:
