@@ -156,21 +156,30 @@ class Library:
 
     def keep(self, new: NewImport, readings: Iterable[ImportedReading]) -> ImportedLog:
         """Keep a log: all of it, or with an error nothing. ImportRefused without readings, StoreError."""
-        place = self._directory / new.import_id
         folder = self._new_folder()
         try:
             log = _stored(folder, new, iter(readings))
             _write_synced(folder / _FACTS, json.dumps(log.to_json(), indent=2) + "\n")
-            if place.exists():
-                raise StoreError(
-                    f"{place}: an import that is damaged: remove this directory, and import again"
-                )
-            folder.replace(place)
-            _sync(self._directory)
+            return self._placed(folder, log)
         except OSError as error:
             raise StoreError(f"{folder}: {error.strerror}: nothing was imported") from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _placed(self, folder: Path, log: ImportedLog) -> ImportedLog:
+        """The log, in its place; the one that is there if another process was faster."""
+        place = self._directory / log.import_id
+        try:
+            folder.replace(place)
+        except OSError as error:
+            if not place.exists():
+                raise
+            if known := self.known(log.import_id):
+                return known
+            raise StoreError(
+                f"{place}: an import that is damaged: remove this directory, and import again"
+            ) from error
+        _sync(self._directory)
         return log
 
     def _new_folder(self) -> Path:
