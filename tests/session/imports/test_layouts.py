@@ -137,7 +137,7 @@ def test_units_are_those_of_the_key_or_of_the_name(key: str, name: str, factor: 
 @pytest.mark.parametrize("key", ["temperature_fahrenheit", "temperature"])
 def test_fahrenheit(key: str) -> None:
     column = column_of(key, 0, "CPU [°F]")
-    assert (column.si(32.0), column.si(212.0)) == (pytest.approx(0.0), pytest.approx(100.0))
+    assert [column.si(32.0), column.si(212.0)] == pytest.approx([0.0, 100.0])
 
 
 @pytest.mark.parametrize(("key", "name"), [("power", "P [VA]"), ("power", "Fan [%]"), ("energy", "Energy")])

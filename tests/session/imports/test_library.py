@@ -130,7 +130,7 @@ def test_a_directory_that_cannot_be_written_is_named(
 
 
 def test_two_processes_at_once_keep_one_log(environment: dict[str, str], log: Path) -> None:
-    command = [sys.executable, "-m", "wattwatch", "import", log, "--node", "a", "--scope", "board"]
+    command = [sys.executable, "-m", "wattwatch", "import", str(log), "--node", "a", "--scope", "board"]
     processes = [
         subprocess.Popen(
             [*command, "--map", "time=t,power=p"],
