@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -206,6 +207,42 @@ def test_a_socket_that_is_named_must_be_there(node: LiveNode, tmp_path: Path) ->
     with pytest.raises(ClientError, match="none"):
         wattwatch.run("x", socket=tmp_path / "none").__enter__()
     assert "WATTWATCH_RUN_ID" not in os.environ
+
+
+def test_joining_a_run_whose_daemon_has_died_is_a_warning(
+    node: LiveNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwatch.session.hold.RECONNECT_SECONDS", 0.5)
+    reached = []
+
+    def work() -> None:
+        with wattwatch.run("outer"):
+            node.stop()
+            with wattwatch.run("inner") as inner, inner.phase("training"):
+                reached.append(inner.is_joined)
+
+    with pytest.warns(EnergyWarning):
+        work()
+    node.start()
+    assert reached == [True]
+
+
+def test_a_dead_socket_is_refused_but_no_matter_to_a_local_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WATTWATCH_RUN_ID", raising=False)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "dead"))
+    (tmp_path / "ww.toml").write_text('node = "pi-1"\ndiscover = false\n')
+    monkeypatch.setenv("WATTWATCH_CONFIG", str(tmp_path / "ww.toml"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("WATTWATCH_SOCKET", str(tmp_path / "dead"))
+    with pytest.raises(ClientError, match="its last one has ended"):
+        wattwatch.run("x").__enter__()
+    with pytest.warns(EnergyWarning, match="no power source"), wattwatch.run("x", local=True) as run:
+        nap()
+    assert run.result is not None
+    assert run.result["state"] == "succeeded"
 
 
 def test_without_a_source_it_warns_and_knows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

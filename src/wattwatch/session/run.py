@@ -171,18 +171,18 @@ class EnergyRun:
     def __enter__(self) -> Self:
         """Begin; ClientError, ConfigError or StoreError if nothing here can be asked or measure."""
         self.result = None
+        joined, socket = os.environ.get(RUN_ID, ""), os.environ.get(_SOCKET, "")
+        if joined and socket:  # it is under way, so a daemon that does not answer now is a warning
+            self.run_id, self._client = joined, Client(f"unix:{socket}")
+            return self
         with ExitStack() as undo:
-            joined = os.environ.get(RUN_ID, "")
-            socket = find_socket(os.environ, self._wanted.socket)
-            if joined and socket is not None:
-                self.run_id, self._client = joined, Client(f"unix:{socket}")
-            else:
-                self._open(socket, undo)
+            self._open(undo)
             self._undo = undo.pop_all()
         return self
 
-    def _open(self, socket: Path | None, undo: ExitStack) -> None:
-        if socket is None or self._wanted.local:
+    def _open(self, undo: ExitStack) -> None:
+        socket = None if self._wanted.local else find_socket(os.environ, self._wanted.socket)
+        if socket is None:
             socket = undo.enter_context(open_local_node(os.environ, self._clock))
         client = Client(f"unix:{socket}")
         wait_for_sources(client)
