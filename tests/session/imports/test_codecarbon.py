@@ -23,6 +23,7 @@ OLD = (
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("WATTWATCH_SOCKET", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("wattwatch.client.SYSTEM_SOCKET", tmp_path / "no.sock")  # of this machine's daemon
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path

@@ -168,6 +168,15 @@ def test_a_run_that_cannot_be_cut_leaves_no_trace(environment: dict[str, str], l
     assert not local_ledger(environment).exists()
 
 
+def test_a_cut_is_one_run(environment: dict[str, str], log: Path) -> None:
+    taken(environment, log)
+    first = add_run(cut(0, 100), environment)["run_id"]
+    with pytest.raises(RunError, match=f"this is run {first} already: another --run-id .* no repetition"):
+        add_run(cut(0, 100, name="again"), environment)
+    add_run(cut(0, 100.5), environment)
+    add_run(cut(0, 100, run_id="once-more"), environment)
+
+
 @given(
     steps=st.lists(st.floats(0.1, 20).map(lambda value: round(value, 2)), min_size=3, max_size=40),
     watts=st.lists(st.floats(0, 100), min_size=41, max_size=41),

@@ -10,12 +10,13 @@ from wattwatch.client import xdg_state_directory
 from wattwatch.clock import rfc3339
 from wattwatch.errors import RunError
 from wattwatch.runs.archive import Archive
+from wattwatch.runs.choice import RunChoice
 from wattwatch.runs.evaluate import Evaluator
 from wattwatch.runs.figures import NodeFacts
 from wattwatch.runs.keeper import Keeper
 from wattwatch.runs.labels import IMPORT
 from wattwatch.runs.ledger import Ledger
-from wattwatch.runs.run import RunRequest, RunState, UlidMaker, check_phase
+from wattwatch.runs.run import RunConflict, RunRequest, RunState, UlidMaker, check_phase
 from wattwatch.runs.service import RunService
 from wattwatch.sampling.snapshot import Primary
 from wattwatch.session.imports.library import ImportedLog, Library, StillClock
@@ -24,6 +25,7 @@ from wattwatch.session.runs import local_ledger
 from wattwatch.store.local import LocalStore
 
 _MOST_PHASES: Final = 1000
+_MOST_LISTED: Final = 10_000
 _LATER_SECONDS: Final = 7200.0  # than the last reading: by then every gap is settled
 
 
@@ -101,6 +103,7 @@ def add_run(wanted: WantedCut, environment: Mapping[str, str]) -> dict[str, Any]
         facts = _facts(log)
         _check_covered(wanted, log, store, facts)
         with _service(environment, store, clock, facts) as service:
+            _check_new(wanted, log, service)
             return _added(wanted, log, service)
     finally:
         store.close()
@@ -141,6 +144,19 @@ def _check_covered(wanted: WantedCut, log: ImportedLog, store: LocalStore, facts
     energy, _ = Evaluator(store).between(start, end, facts)
     if not energy.covered_seconds:
         raise RunError("not a second of that time is covered by readings: nothing was added")
+
+
+def _check_new(wanted: WantedCut, log: ImportedLog, service: RunService) -> None:
+    """RunConflict for a cut that is a run already: it would count as a repetition, and be none."""
+    if wanted.run_id:
+        return
+    edges = (rfc3339(wanted.start_utc_seconds), rfc3339(wanted.end_utc_seconds))
+    for known in service.list(_MOST_LISTED, RunChoice(labels={IMPORT: log.import_id})):
+        if (known["started_at"], known["ended_at"]) == edges:
+            raise RunConflict(
+                f"this is run {known['run_id']} already: another --run-id adds it once more, "
+                "which is no repetition"
+            )
 
 
 @contextmanager
