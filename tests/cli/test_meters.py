@@ -275,7 +275,7 @@ def answered(home: Home, answer: str, *arguments: str) -> tuple[int, str]:
 
 def test_a_reset_is_asked_for_at_the_terminal(home: Home, tmp_path: Path) -> None:
     with MeterProcess(tmp_path, "constant", "--watts", "60", "--model", "um34c") as meter:
-        time.sleep(1.2)  # so that there is something to clear
+        time.sleep(4.0)  # so that there is more to clear than comes back before it is read again
         status, text = answered(home, "n", "meters", "set", meter.url, "--reset-group")
         assert "Clear group 0 (" in text
         assert "of this UM34C? It cannot be undone. [y/N]" in text
