@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from wattwatch.client import SOCKET_NAME
 from wattwatch.clock import Clock
@@ -16,6 +17,9 @@ from wattwatch.config.load import load_settings
 from wattwatch.config.settings import Settings
 from wattwatch.errors import StoreError
 from wattwatch.session.runs import local_ledger
+
+_PREFIX: Final = "wattwatch-"
+_LONGEST_SOCKET_PATH_BYTES: Final = 107  # unix(7): sun_path with its closing NUL has 108
 
 
 @contextmanager
@@ -62,7 +66,7 @@ def _make_directory(directory: Path) -> None:
 @contextmanager
 def _own_directory() -> Iterator[Path]:
     """A temporary directory that goes with this process; `TemporaryDirectory` also goes with its children."""
-    directory = Path(tempfile.mkdtemp(prefix="wattwatch-"))
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent_directory(tempfile.gettempdir())))
     remove = partial(_remove, directory, os.getpid())
     atexit.register(remove)
     try:
@@ -70,6 +74,12 @@ def _own_directory() -> Iterator[Path]:
     finally:
         remove()
         atexit.unregister(remove)
+
+
+def _parent_directory(temporary: str) -> str:
+    """The usual place of temporary files, unless a socket's path in it were longer than Linux takes."""
+    socket = Path(temporary) / f"{_PREFIX}12345678" / SOCKET_NAME
+    return temporary if len(os.fsencode(socket)) <= _LONGEST_SOCKET_PATH_BYTES else "/tmp"  # noqa: S108 - mkdtemp is safe there
 
 
 def _remove(directory: Path, owner: int) -> None:
