@@ -68,3 +68,12 @@ def test_a_counter_is_cut_at_the_edges_and_goes_on_from_0_after_a_reset() -> Non
     # Half of the first step's 2, all of 1 after the reset, a quarter of 4.
     assert GrowthMemo(at(5)).up_to(history, OBSERVER.id, at(22.5)) == pytest.approx(1 + 1 + 1)
     assert GrowthMemo(at(5)).up_to(history, "self/process/none", at(22.5)) is None
+
+
+def test_what_a_counter_grew_by_after_its_last_reading_is_unknown_and_not_0() -> None:
+    history = FakeHistory()
+    history.put(Reading(OBSERVER, 4.0, at(0)))
+    memo = GrowthMemo(at(1))
+    assert memo.up_to(history, OBSERVER.id, at(3)) is None
+    history.put(Reading(OBSERVER, 6.0, at(5)))
+    assert memo.up_to(history, OBSERVER.id, at(3)) == pytest.approx(0.8)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from wattwatch.reading import Channel, Instant, Reading
@@ -70,16 +71,15 @@ def increase(before: float | None, after: float | None) -> float | None:
     return after - before
 
 
-def counter_growth(readings: Iterable[Reading], start: Instant, end: Instant) -> float:
-    """What a counter grew by in an interval of one boot; after a reset it counts from 0.
+def counter_growth(readings: Iterable[Reading], start: Instant, end: Instant) -> float | None:
+    """What a counter grew by in an interval of one boot, None if nothing of it is known; resets count from 0.
 
     Between two readings it grows linearly; before the first and after the last nothing is known of it.
     """
-    growth, last = 0.0, None
-    for reading in readings:
-        if last is not None:
-            growth += _share(last, reading, start, end) * _step(last.value, reading.value)
-        last = reading
+    growth = None
+    for left, right in pairwise(readings):
+        if share := _share(left, right, start, end):
+            growth = (growth or 0.0) + share * _step(left.value, right.value)
     return growth
 
 

@@ -109,23 +109,27 @@ class GrowthMemo:
     """What a counter grew by from a start on; after a reset it counts from 0."""
 
     until: Instant
-    growth: float | None = None  # None while nothing was read
+    growth: float | None = None  # None while nothing is known
 
     def up_to(self, history: EnergyHistory, channel_id: str, end: Instant) -> float | None:
-        """The growth to `end`; None if the counter was never read."""
-        rest = 0.0
+        """The growth to `end`; None if no two readings tell anything of it."""
+        rest: float | None = None
         for span in slices(self.until, end):
             readings = list(history.readings(channel_id, span))
             inside = [reading.at for reading in readings if _is_within(reading, span)]
             is_passed = _is_passed(readings, span)
             settled = span.end if is_passed else inside[-1] if inside else span.start
-            if readings:
-                self.growth = (self.growth or 0.0) + counter_growth(readings, span.start, settled)
+            self.growth = _both(self.growth, counter_growth(readings, span.start, settled))
             self.until = settled
             if not is_passed:  # the step over its end will be known when the next reading is there
                 rest = counter_growth(readings, settled, span.end)
                 break
-        return None if self.growth is None else self.growth + rest
+        return _both(self.growth, rest)
+
+
+def _both(one: float | None, other: float | None) -> float | None:
+    """The sum of what is known of two."""
+    return other if one is None else one if other is None else one + other
 
 
 def _is_passed(readings: list[Reading], span: Span) -> bool:

@@ -97,7 +97,7 @@ def _node_lines(node: Document, document: Document) -> Iterator[tuple[str, str]]
     if use := _use(node):
         yield "machine", use
     if (joules := node["observer_energy_joules"]) is not None:
-        yield "observer", f"{node['observer_cpu_ratio']:.2%} of the CPU, {text_from_joules(joules)}"
+        yield "observer", f"{node['observer_cpu_ratio']:.2%} of the CPU, at most {text_from_joules(joules)}"
 
 
 def _origin(node: Document) -> str:

@@ -199,7 +199,6 @@ class SelfSpec(Spec):
 
     name: str = "self"
     type: str = "self"
-    interval_seconds: float = 5.0
 
 
 SourceSpec = (
