@@ -109,7 +109,8 @@ def test_a_run_that_was_asked_in_between_is_its_last_row(home: Path) -> None:
     rows = [f"2026-03-14T09:30:{10 * n},m,abc,{10 * n},0.00{n},machine,1.0,3.0.1\n" for n in (1, 2, 3)]
     log.write_text(HEADER + "".join(rows))
     answer = json.loads(taken(log, "--json"))
-    assert answer == {"new": ["abc"], "known": [], "superseded_rows": 2}
+    assert (answer["new"], answer["known"]) == (["abc"], [])
+    assert answer["left_out"] == {"a later row is of the same run": 2}
     assert run("abc")["duration_seconds"] == 30.0
     assert run("abc")["nodes"][0]["energy_joules"] == pytest.approx(0.003 * 3.6e6)
 
@@ -148,3 +149,42 @@ def test_no_zone_no_rows_and_columns_by_hand_are_refused(home: Path) -> None:
     assert "no runs in it" in refused(log)
     mapped = ("--format", "codecarbon", "--map", "time=timestamp,power=cpu_power")
     assert "--map: the rows of CodeCarbon's file are runs" in refused(SAMPLE, *mapped)
+
+
+ROW = "2026-03-14T09:30:00,m,abc,60,0.00123456,machine,1.0,3.0.1"
+
+
+def test_a_row_that_was_cut_off_is_no_run(home: Path) -> None:
+    log = home / "emissions.csv"
+    log.write_text(HEADER + ROW + "\n" + ROW.replace("abc", "def")[:40])
+    answer = json.loads(taken(log, "--json"))
+    assert (answer["new"], answer["left_out"]) == (["abc"], {"cut off at the end of the file": 1})
+
+
+def test_a_last_line_without_its_end_is_whole_where_its_figures_are(home: Path) -> None:
+    log = home / "emissions.csv"
+    log.write_text(HEADER + ROW)
+    assert json.loads(taken(log, "--json"))["new"] == ["abc"]
+    assert run("abc")["nodes"][0]["energy_joules"] == pytest.approx(4444.416)
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (ROW.replace(",60,", ",6,0,"), "line 2: 9 cells below a header of 8"),
+        (ROW.rpartition(",")[0], "line 2: it ends after 7 of 8 columns"),
+    ],
+)
+def test_rows_of_another_width_are_refused(home: Path, row: str, problem: str) -> None:
+    log = home / "emissions.csv"
+    log.write_text(HEADER + row + "\n" + ROW + "\n")
+    assert problem in refused(log, "--time-zone", "UTC")
+
+
+def test_runs_that_are_known_of_another_node_or_time_are_named(home: Path) -> None:
+    log = home / "emissions.csv"
+    log.write_text(HEADER + ROW + "\n")
+    taken(log)
+    assert "another node" not in taken(log)
+    for options in (("--node", "other"), ("--time-zone", "UTC")):
+        assert "1 of those known are of another node or time, and stay so" in taken(log, *options)

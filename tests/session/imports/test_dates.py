@@ -85,13 +85,18 @@ def test_ways_of_writing(text: str, expected: datetime) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "x", "14.3.2026", "2026-03-14", "09:26", "31.02.2026 10:00:00", "1.1.2026 25:00:00",
+        "", "x", "14.3.2026", "2026-03-14", "31.02.2026 10:00:00", "1.1.2026 25:00:00",
         "13/13/2026 10:00:00", "1.1.2026 13:00 PM", "1 January 2026 10:00",
     ],
 )  # fmt: skip
 def test_what_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ImportProblem, match="is no date and time"):
         local_datetime(text, "mdy")
+
+
+def test_a_time_of_day_alone_is_refused() -> None:
+    with pytest.raises(ImportProblem, match="'09:26' has no date"):
+        local_datetime("09:26", "mdy")
 
 
 @given(st.text(max_size=30))

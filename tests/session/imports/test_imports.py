@@ -150,7 +150,9 @@ def test_importing_twice_changes_nothing_and_overlaps_are_told(imported: Import)
     other = imported(DATA / "hwinfo.csv")
     assert any(f"import {first.log.import_id}" in note for note in other.notes)
     assert other.log.left_out == {"repeated headers or footers": 2}
-    assert any("2 of 52 rows left out: repeated headers" in line for line in other.lines())
+    assert any(
+        "2 of 52 rows are no readings of their own: repeated headers" in line for line in other.lines()
+    )
     assert any("import" in note for note in imported(LHM).notes)  # said again, when it is known already
     cut = ("runs", "add", "--node", "vm-1", "--start", START, "--end", END)
     assert "several imports" in refused(*cut)
@@ -270,6 +272,25 @@ def test_a_line_that_was_cut_off_is_left_out(imported: Import, home: Path) -> No
     taken = imported(log)
     assert taken.log.readings == 89
     assert taken.log.left_out == {"cut off at the end of the file": 1}
+
+
+def test_rows_of_one_second_count_by_their_mean(imported: Import, home: Path) -> None:
+    log = home / "um.csv"
+    rows = [f"2026-03-14 09:26:{second:02},{watts}\n" for second in range(10, 41) for watts in (4, 6)]
+    log.write_text("Time,Power(W)\n" + "".join(rows))
+    taken = imported(log, scope="board", mapping={"time": "Time", "power": "Power(W)"})
+    assert taken.log.readings == 31
+    assert taken.log.mean_watts == pytest.approx(5.0)
+    assert taken.log.left_out == {"at the instant of the row before, their mean counts": 31}
+
+
+def test_decimals_parted_by_the_delimiter_are_refused_below_a_header_that_ends_with_one(home: Path) -> None:
+    log = home / "hwinfo.csv"
+    header = "Date,Time,CPU Package Power [W],CPU Package [°C],\n"
+    log.write_bytes((header + "14.3.2026,09:26:50.000,10,9,50,\n").encode("latin-1"))
+    told = refused("import", log, "--node", "vm-1", "--time-zone", "UTC")
+    assert "line 2: 6 cells below a header of 4" in told
+    assert "pass --delimiter" in told
 
 
 CUTS = [

@@ -16,7 +16,7 @@ from wattwatch.runs.local import LocalRuns
 from wattwatch.runs.run import UNTAGGED, Completeness, Run, RunRequest, RunState, Stamp
 from wattwatch.sampling.snapshot import Primary
 from wattwatch.session.imports.quantities import ENERGY
-from wattwatch.session.imports.readings import LogReader
+from wattwatch.session.imports.readings import LogReader, total_left_out
 from wattwatch.session.imports.table import ImportRefused
 from wattwatch.session.imports.values import ImportProblem, number_of, shown
 from wattwatch.session.imports.writing import Measured
@@ -26,6 +26,7 @@ from wattwatch.session.runs import local_ledger
 SOURCE: Final = "codecarbon"
 
 _JOULES_PER_KILOWATT_HOUR: Final = 3.6e6
+_SAME_SECONDS: Final = 1.0
 _NOT_OF_AN_ID: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _WARNING: Final = (
     "CodeCarbon's figure: CPU, GPU and RAM, each by a sensor where it found one, else by its maximum power; "
@@ -49,20 +50,32 @@ class TakenRuns:
     new: tuple[str, ...]
     known: tuple[str, ...]
     measured: Measured
-    superseded: int  # rows of a run that a later row has more of
+    left_out: Mapping[str, int]  # rows that became no runs, by cause
+    otherwise: tuple[str, ...] = ()  # of the known: those of another node, or of another time
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""
-        return {"new": list(self.new), "known": list(self.known), "superseded_rows": self.superseded}
+        return {
+            "new": list(self.new),
+            "known": list(self.known),
+            "known_otherwise": list(self.otherwise),
+            "left_out": dict(self.left_out),
+        }
 
     def lines(self) -> list[str]:
         """For people."""
         known = f", {len(self.known)} known already" if self.known else ""
         origin = f"{self.measured.quality}, {self.measured.scope}: {SOURCE}"
-        later = f"  {self.superseded} rows left out: a later row is of the same run"
+        other = (
+            f"  note: {len(self.otherwise)} of those known are of another node or time, and stay so: "
+            f"delete them first (wattwatch runs delete {self.otherwise[0]} …)"
+            if self.otherwise
+            else ""
+        )
         return [
             f"imported: {len(self.new)} runs of {self.measured.node} ({origin}){known}",
-            *([later] if self.superseded else []),
+            *(f"  {count} rows left out: {cause}" for cause, count in self.left_out.items()),
+            *([other] if other else []),
             "  next: wattwatch runs list",
         ]
 
@@ -98,26 +111,34 @@ def take_runs(
             rows += 1
     if not found:
         raise ImportRefused(f"{readers[0].log.path}: no runs in it; nothing was imported")
-    known = tuple(run_id for run_id in found if runs.events(run_id))
+    known = {run_id: events for run_id in found if (events := runs.events(run_id))}
     new = {run_id: _events(row, measured) for run_id, row in found.items() if run_id not in known}
     if new:
         runs.append(event for events in new.values() for event in events)
-    return TakenRuns(tuple(new), known, measured, rows - len(found))
+    otherwise = (run_id for run_id, of in known.items() if not _is_alike(of, found[run_id], measured.node))
+    superseded = {"a later row is of the same run": rows - len(found)} if rows > len(found) else {}
+    left_out = superseded | total_left_out(readers).causes()
+    return TakenRuns(tuple(new), tuple(known), measured, left_out, tuple(otherwise))
+
+
+def _is_alike(known: list[Event], row: _ModelledRun, node: str) -> bool:
+    """Whether a run that is here already is of the node, and ended when the row says."""
+    run = fold_run(known)
+    if run is None or run.node != node or run.end is None:
+        return False
+    return abs(run.end.utc_seconds - row.end_utc_seconds) < _SAME_SECONDS
 
 
 def _modelled(reader: LogReader) -> Iterator[_ModelledRun]:
     layout = reader.layout
     places = {name: layout.names.index(name) for name in layout.names}
     times = reader.time_reader()
-    for row in reader.log.rows():
-        if row.line <= layout.header_line:
-            continue
-        try:
-            yield _of_row({name: row.cell(place) for name, place in places.items()}, times)
-        except (ImportProblem, RunError) as problem:
-            raise ImportRefused(
-                f"{reader.log.path}: line {row.line}: {problem}; nothing was imported"
-            ) from problem
+    with reader.named():
+        for row in reader.rows():
+            try:
+                yield _of_row({name: row.cell(place) for name, place in places.items()}, times)
+            except (ImportProblem, RunError) as problem:
+                raise ImportProblem(f"line {row.line}: {problem}") from problem
 
 
 def _of_row(cells: Mapping[str, str], times: TimeReader) -> _ModelledRun:

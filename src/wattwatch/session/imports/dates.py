@@ -88,6 +88,8 @@ def local_datetime(text: str, order: str = "") -> datetime:
         raise ImportProblem(f"{shown(text)} is no date and time")
     # Core Temp writes the time first.
     date = f"{plain[: found.start()]} {plain[found.end() :]}".strip(" ,T-")
+    if not date:
+        raise ImportProblem(f"{shown(text)} has no date: write it into the file, before or after the time")
     try:
         return _at(found, *_date(date, order))
     except ValueError as error:

@@ -1,9 +1,12 @@
 """The readings of a log, in SI units and UTC, row by row; the file is streamed twice and never held whole."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from itertools import groupby
+from operator import itemgetter
+from statistics import fmean
 from typing import Final
 
 from wattwatch.session.imports.dates import DateOrder
@@ -41,7 +44,7 @@ class LeftOut:
 
     footers: int = 0  # headers repeated, and lines without a time
     empty: int = 0  # without a value for power
-    repeated: int = 0  # at the same instant as the one before
+    joined: int = 0  # at the instant of the one before, whose mean with it counts
     cut: int = 0  # the last line, where the program was stopped in it
 
     def __add__(self, other: "LeftOut") -> "LeftOut":
@@ -49,7 +52,7 @@ class LeftOut:
         return LeftOut(
             self.footers + other.footers,
             self.empty + other.empty,
-            self.repeated + other.repeated,
+            self.joined + other.joined,
             self.cut + other.cut,
         )
 
@@ -58,7 +61,7 @@ class LeftOut:
         said = {
             "repeated headers or footers": self.footers,
             "without a power": self.empty,
-            "at the instant of the row before": self.repeated,
+            "at the instant of the row before, their mean counts": self.joined,
             "cut off at the end of the file": self.cut,
         }
         return {cause: count for cause, count in said.items() if count}
@@ -72,25 +75,36 @@ class LogReader:
     layout: Layout
     reckoning: Reckoning
     left_out: LeftOut = field(default_factory=LeftOut)
+    _named_columns: int = field(init=False)  # without those of a delimiter at the end; 0: there is no header
+
+    def __post_init__(self) -> None:
+        """Count the columns that have names."""
+        named = (place for place, name in enumerate(self.layout.names, 1) if name.strip())
+        self._named_columns = max(named, default=0)
 
     def readings(self, before: float | None = None) -> Iterator[ImportedReading]:
         """Every reading, in order of time; ImportRefused names file and line of what cannot be read.
 
         `before` is the UTC of what another log ended with.
         """
-        with self._named():
-            order, decimal = self._looked_at()
-            last: float | None = None
-            for row, utc_seconds in in_time(self._moments(order), before):
-                values = self._values(row, decimal)
-                at = round(utc_seconds, 6)
-                if not values:
-                    self.left_out.empty += 1
-                elif at == last:
-                    self.left_out.repeated += 1
-                else:
-                    last = at
-                    yield ImportedReading(at, values)
+        with self.named():
+            for utc_seconds, rows in groupby(self._timed_values(before), key=itemgetter(0)):
+                found = [values for _, values in rows]
+                self.left_out.joined += len(found) - 1
+                yield ImportedReading(utc_seconds, found[0] if len(found) == 1 else _mean(found))
+
+    def _timed_values(self, before: float | None) -> Iterator[tuple[float, dict[str, float]]]:
+        """The instant, in whole microseconds, and the quantities of every row that has some."""
+        order, decimal = self._looked_at()
+        for row, utc_seconds in in_time(self._moments(order), before):
+            if values := self._values(row, decimal):
+                yield round(utc_seconds, 6), values
+            else:
+                self.left_out.empty += 1
+
+    def rows(self) -> Iterator[Row]:
+        """The rows as they are, each with all the columns of the header; ImportProblem."""
+        return self._data(len(self.layout.names))
 
     def time_reader(self, order: str = "") -> TimeReader:
         """What reads the times of this log."""
@@ -124,10 +138,14 @@ class LogReader:
                 raise ImportProblem(f"line {row.line}: {problem}") from problem
             yield Moment(row, text, utc_seconds)
 
-    def _data(self, *, counts: bool = True) -> Iterator[Row]:
-        """The rows below the header that have a time; the last is left out if it was cut."""
+    def _data(self, columns: int = 0, *, counts: bool = True) -> Iterator[Row]:
+        """The rows below the header that have a time; the last is left out if it was cut.
+
+        A row must have that many columns, or those that are needed.
+        """
         layout = self.layout
-        width = max(layout.needed) + 1
+        needed = max(layout.needed) + 1
+        width = max(needed, columns)
         waiting: Row | None = None
         for row in self.log.rows():
             if row.line <= layout.header_line:
@@ -142,7 +160,8 @@ class LogReader:
         if waiting is None:
             return
         # Without a line's end its last number may lack digits.
-        if len(waiting.cells) < width + (not self.log.is_whole):
+        is_unsure = not self.log.is_whole and len(waiting.cells) == needed
+        if len(waiting.cells) < width or is_unsure:
             self.left_out.cut += counts
         else:
             yield waiting
@@ -163,10 +182,10 @@ class LogReader:
 
     def _checked(self, row: Row) -> Row:
         """The row; ImportProblem if it has more cells than the header has names."""
-        names = self.layout.names
-        if names and len(row.cells) > len(names) and any(cell.strip() for cell in row.cells[len(names) :]):
+        width = self._named_columns
+        if width and any(cell.strip() for cell in row.cells[width:]):
             raise ImportProblem(
-                f"line {row.line}: {len(row.cells)} cells below a header of {len(names)}: "
+                f"line {row.line}: {len(row.cells)} cells below a header of {width}: "
                 "are decimals parted by the delimiter? pass --delimiter, or write it anew with another"
             )
         return row
@@ -187,11 +206,19 @@ class LogReader:
         return found if (POWER if layout.has_power else ENERGY) in found else {}
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def named(self) -> Iterator[None]:
+        """Within it, an ImportProblem becomes an ImportRefused that names the file."""
         try:
             yield
         except ImportProblem as problem:
             raise ImportRefused(f"{self.log.path}: {problem}; nothing was imported") from problem
+
+
+def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of rows at one instant: where stamps are in whole seconds, rows of a faster program share them."""
+    found = {quantity: [row[quantity] for row in rows if quantity in row] for row in rows for quantity in row}
+    # A counter goes on within the instant.
+    return {quantity: of[-1] if quantity == ENERGY else fmean(of) for quantity, of in found.items()}
 
 
 def _whole(row: Row, width: int) -> Row:

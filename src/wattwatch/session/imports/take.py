@@ -82,7 +82,10 @@ class Taken:
             f"{head}: {log.readings} readings of {measured.node} ({origin}), import {log.import_id}",
             f"  {span}: {text_from_seconds(seconds)}, {every}",
             f"  {_gaps_text(log)}",
-            *(f"  {count} of {log.rows} rows left out: {cause}" for cause, count in log.left_out.items()),
+            *(
+                f"  {count} of {log.rows} rows are no readings of their own: {cause}"
+                for cause, count in log.left_out.items()
+            ),
             *(f"  note: {note}" for note in self.notes),
             f"  next: wattwatch runs add --node {measured.node} --start TIME --end TIME",
         ]
