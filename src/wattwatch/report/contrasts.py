@@ -20,6 +20,7 @@ from wattwatch.runs.labels import SERIES
 _METERED: Final = ("energy_joules", "net_energy_joules", "mean_power_watts", "peak_power_watts")
 _RESOLVED: Final = ("energy_joules", "net_energy_joules", "mean_power_watts")
 _LEAST_TESTED: Final = 2
+_OF_FIGURE: Final = ("no-spread", "p-approximated")
 _CELSIUS: Final = "°C"
 _SCOPE_CONTENTS: Final = {
     "wall": "a wall meter has the power supply's losses in it",
@@ -108,7 +109,7 @@ class _Pair:
             f"not comparable in absolute terms ({_kinds(self.one, self.other)}); as read, {said}"
             if flags
             else said,
-            (*flags, *found.cautions, *self._order()),
+            (*flags, *_named(found.cautions, title), *self._order()),
         )
 
     def _summary(self, group: Group) -> Summary:
@@ -166,6 +167,13 @@ class _Pair:
     def _place(self, run_id: str, position: int | None) -> tuple[str, int] | None:
         series = labels_of(self.documents[run_id]).get(SERIES)
         return None if series is None or position is None else (series, position)
+
+
+def _named(cautions: Sequence[Caution], title: str) -> Iterator[Caution]:
+    """Those that hold for one figure only, with its name; how few repetitions there are holds for all."""
+    for caution in cautions:
+        is_of_figure = caution.code in _OF_FIGURE
+        yield Caution(caution.code, f"{title}: {caution.text}") if is_of_figure else caution
 
 
 def _meters(group: Group) -> list[tuple[str, str, str]]:

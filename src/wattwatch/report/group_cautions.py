@@ -10,6 +10,7 @@ from wattwatch.report.study import Repetition
 from wattwatch.report.words import number
 
 LOWER_BOUND: Final = "lower-bound"
+RUN_WARNING: Final = "run-warning"
 _DIGITS: Final = re.compile(r"[0-9.]+")
 _MIXED: Final = (
     ("scope", "scopes-mixed", "power of different scope"),
@@ -101,7 +102,7 @@ def _warnings(documents: Sequence[Document]) -> Iterator[Caution]:
             alike.setdefault(shape, []).append(warning)
     for warnings in alike.values():
         such = "" if len(set(warnings)) == 1 else "such as: "
-        yield Caution("run-warning", f"{len(warnings)} of {_runs(len(documents))}: {such}{warnings[0]}")
+        yield Caution(RUN_WARNING, f"{len(warnings)} of {_runs(len(documents))}: {such}{warnings[0]}")
 
 
 def _runs(count: int) -> str:

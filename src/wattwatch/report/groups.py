@@ -20,6 +20,7 @@ from wattwatch.report.stats.uncertainty import (
 )
 from wattwatch.report.study import MEASURES, Group, Measured, Repetition
 from wattwatch.report.words import number
+from wattwatch.runs.run import UNTAGGED
 
 PHASE_MEASURES: Final = ("energy_joules", "duration_seconds", "mean_power_watts")
 Document = Mapping[str, Any]
@@ -69,7 +70,10 @@ def _summaries(figures: Sequence[Figures], keys: Iterable[str], seed: int) -> di
 
 
 def _phases(counted: Sequence[Repetition], seed: int) -> dict[str, dict[str, Summary]]:
+    """None where no run has a phase: untagged time is then the whole run, which is told already."""
     phases = dict.fromkeys(phase for repetition in counted for phase in repetition.phases)
+    if phases.keys() <= {UNTAGGED}:
+        return {}
     return {
         phase: _summaries([r.phases[phase] for r in counted if phase in r.phases], PHASE_MEASURES, seed)
         for phase in phases

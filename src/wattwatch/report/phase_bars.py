@@ -46,7 +46,7 @@ def phase_chart(name: str, study: Study) -> str:
     """The figure of all groups and its legend; empty where no run has phases."""
     bars = [pieces_of(group) for group in study.groups]
     totals = [sum(max(0.0, piece.joules) for piece in bar) for bar in bars]
-    if not any(bars) or max(totals) <= 0:
+    if not any(group.phases for group in study.groups) or max(totals) <= 0:
         return ""
     scale = quantity("J", totals)
     axis = Axis(value_ticks(0.0, max(totals) / scale.factor, most=_MOST_STEPS))

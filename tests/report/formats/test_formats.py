@@ -50,7 +50,7 @@ def test_simulated_is_said_in_every_format(name: str) -> None:
     assert "simulated" in formatted(study(), name).lower()
 
 
-@pytest.mark.parametrize("name", ["terminal", "markdown", "json", "latex"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_flags_and_warnings_reach_every_format(name: str) -> None:
     text = " ".join(formatted(study(), name).split())
     for said in ("not comparable in absolute terms", "throttled for 3 s", "1 failed", "lower bounds"):
@@ -72,6 +72,30 @@ def test_csv_is_tidy_and_complete() -> None:
     assert {row["counted"] for row in energies if row["state"] == "failed"} == {"no"}
     unknown = [row for row in rows if row["figure"] == "net_energy_joules"]
     assert {row["value"] for row in unknown} == {""}  # unknown is not zero
+
+
+def test_each_row_of_csv_has_what_speaks_against_it() -> None:
+    rows = list(csv.DictReader(io.StringIO(formatted(study(), "csv"))))
+    assert {row["warnings"] for row in rows if row["run_id"] == "01RUN004"} == {"throttled for 3 s"}
+    assert {row["warnings"] for row in rows if row["run_id"] != "01RUN004"} == {""}
+    of_pi, of_vm = ({row["group_warnings"] for row in rows if row["group"] == name} for name in ("pi", "vm"))
+    assert len(of_pi) == len(of_vm) == 1
+    (pi,), (vm,) = of_pi, of_vm
+    assert "lower bounds" in pi
+    assert "lower bounds" not in vm
+    for said in (pi, vm):
+        assert said.count("vm against pi: not comparable in absolute terms") == 1
+        assert "throttled" not in said  # it is the run's, and stands there
+
+
+def test_without_phases_the_whole_run_is_told_once() -> None:
+    documents = series("pi", PI) + series("vm", VM, 10)
+    for document in documents:
+        document["phases"] = [{"phase": "untagged"} | node for node in document["nodes"]]
+    for name in ("terminal", "markdown", "latex"):
+        assert "untagged" not in formatted(compare(documents, ["device"]), name)
+    documents[0]["phases"].append({"phase": "training"} | documents[0]["nodes"][0])
+    assert "untagged" in formatted(compare(documents, ["device"]), "terminal")  # beside a phase it tells more
 
 
 def test_json_has_every_record() -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from wattwatch.report.group_cautions import LOWER_BOUND, RUN_WARNING
 from wattwatch.report.quantities import Quantity, has_zero, measure_of, quantity
-from wattwatch.report.stats.records import Estimate, Summary
+from wattwatch.report.stats.records import Caution, Estimate, Summary
 from wattwatch.report.study import MEASURES, Contrast, Group, Measure, Study
 from wattwatch.report.study_tables import p_text, ratio_text
 from wattwatch.report.words import UNKNOWN
@@ -14,7 +15,6 @@ SIMULATED: Final = "SIMULATED: these figures are not measurements."
 _PHASE_MEASURES: Final = ("energy_joules", "mean_power_watts", "duration_seconds")
 _SAID: Final = ("energy_joules", "net_energy_joules", "mean_power_watts", "duration_seconds")
 _BOUNDED: Final = ("energy_joules",)
-_LOWER_BOUND: Final = "lower-bound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,31 @@ def cautions(study: Study) -> list[tuple[str, str]]:
     """Whom a caution is about ("" is everything), and its text; each once."""
     found = [("", caution.text) for caution in study.cautions]
     for group in study.groups:
-        found += [(group.name, caution.text) for caution in group.cautions]
-        for key, summary in group.summaries.items():
-            title = measure_of(key).title
-            found += [(group.name, f"{title}: {caution.text}") for caution in summary.cautions]
+        found += [(group.name, caution.text) for caution in _own_cautions(group)]
     for contrast in study.contrasts:
-        about = f"{contrast.other} against {contrast.one}"
-        found += [(about, caution.text) for caution in contrast.cautions]
+        found += [(_pair_name(contrast), caution.text) for caution in contrast.cautions]
     return list(dict.fromkeys(found))
+
+
+def cautions_of(study: Study, group: Group) -> list[str]:
+    """All that has to be known of a group besides the warnings of its runs, its comparisons included."""
+    found = [caution.text for caution in study.cautions]
+    found += [caution.text for caution in _own_cautions(group) if caution.code != RUN_WARNING]
+    for contrast in study.contrasts:
+        if group.name in (contrast.one, contrast.other):
+            found += [f"{_pair_name(contrast)}: {caution.text}" for caution in contrast.cautions]
+    return list(dict.fromkeys(found))
+
+
+def _own_cautions(group: Group) -> Iterator[Caution]:
+    yield from group.cautions
+    for key, summary in group.summaries.items():
+        title = measure_of(key).title
+        yield from (Caution(caution.code, f"{title}: {caution.text}") for caution in summary.cautions)
+
+
+def _pair_name(contrast: Contrast) -> str:
+    return f"{contrast.other} against {contrast.one}"
 
 
 def scope_text(study: Study) -> str:
@@ -98,7 +115,7 @@ def _group_row(group: Group, measure: Measure, found: Summary | None, scale: Qua
 
 def is_lower_bound(group: Group) -> bool:
     """Whether time is missing in a run of a group: its energies are then lower bounds."""
-    return any(caution.code == _LOWER_BOUND for caution in group.cautions)
+    return any(caution.code == LOWER_BOUND for caution in group.cautions)
 
 
 def _differences(study: Study) -> Table:
