@@ -70,6 +70,50 @@ def test_the_platform_costs_half_a_watt() -> None:
     assert "kWh [" in text
 
 
+@pytest.fixture
+def other_machine(measured: None, tmp_path: Path) -> None:
+    """The newest bare baseline is that of another machine, brought over from there."""
+    exported = tmp_path / "bare.jsonl"
+    runner = CliRunner()
+    assert runner.invoke(cli, ["runs", "export", "bare1", "--output", str(exported)]).exception is None
+    text = exported.read_text()
+    others = {"pi-1": "pi-2", "bare1": "bare2", "boot-1": "boot-2", '"01HF': '"01HG', "2023-": "2024-"}
+    for here, there in others.items():
+        text = text.replace(here, there)
+    exported.write_text(text)
+    assert runner.invoke(cli, ["runs", "import", str(exported)]).exception is None
+    assert [row.split()[:2] for row in said("list").splitlines()[1:]] == [
+        ["pi-2", "bare"],
+        ["pi-1", "platform"],
+        ["pi-1", "bare"],
+    ]
+
+
+@pytest.mark.usefixtures("other_machine")
+def test_the_newest_two_of_one_machine_are_compared() -> None:
+    found = json.loads(said("compare", "--json"))
+    assert [found[one]["run_id"] for one in ("one", "other")] == ["bare1", "platform1"]
+    assert json.loads(said("show", "bare", "--json"))["node"] == "pi-2"
+    assert json.loads(said("show", "bare", "--node", "pi-1", "--json"))["run_id"] == "bare1"
+    assert json.loads(said("compare", "bare2", "bare1", "--json"))["warnings"]  # two machines, if one insists
+
+
+@pytest.mark.usefixtures("other_machine")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("compare", "bare2", "platform"), "no node has both, bare2 and platform"),
+        (("compare", "--node", "pi-2"), "no baseline 'platform' of node pi-2"),
+        (("show", "--node", "pi-3"), "no baseline 'last' of node pi-3"),
+    ],
+)
+def test_a_machine_without_both_is_told(arguments: tuple[str, ...], message: str) -> None:
+    error = CliRunner().invoke(cli, ["baseline", *arguments]).exception
+    assert isinstance(error, WattwatchError)
+    assert message in str(error)
+    assert "\n" not in str(error)
+
+
 @pytest.mark.usefixtures("measured")
 def test_a_baseline_is_deleted_as_its_run() -> None:
     assert CliRunner().invoke(cli, ["runs", "delete", "bare1", "--yes"]).exception is None

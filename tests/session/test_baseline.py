@@ -76,7 +76,7 @@ def test_idle_power_is_measured_and_found_again(node: LiveNode, tmp_path: Path) 
 def test_with_pods_it_is_a_platforms(node: LiveNode) -> None:
     busy = CpuTimes({K3S: 100.0}, 100.0, 200.0)
     idle = CpuTimes({K3S: 0.0}, 0.0, 1.0)
-    found = measure(node, on=machine(idle, idle, busy, platform=True))
+    found = measure(node, on=machine(idle, idle, idle, busy, platform=True))
     assert found.kind is BaselineKind.PLATFORM
 
 
@@ -105,12 +105,25 @@ def test_a_busy_machine_is_refused_before(node: LiveNode) -> None:
     assert node.service.list() == []
 
 
-def test_a_machine_that_became_busy_is_refused_after(node: LiveNode, tmp_path: Path) -> None:
-    idle = CpuTimes({}, 0.0, 1.0)
-    with pytest.raises(NotIdleError, match="python3"):
-        measure(node, on=machine(idle, idle, CpuTimes({HOG: 9.0}, 9.0, 11.0)))
+def test_a_burst_within_one_minute_is_refused_however_little_it_is_of_all(
+    node: LiveNode, tmp_path: Path
+) -> None:
+    idle = CpuTimes({}, 0.0, 0.0)
+    minutes = (CpuTimes({HOG: busy}, busy, seconds) for busy, seconds in ((0.1, 60.0), (6.1, 120.0)))
+    with pytest.raises(NotIdleError, match=r"not idle in minute 2: 10\.0% of all CPUs are busy: python3"):
+        measure(node, WANTED, machine(idle, idle, idle, *minutes))
     assert [run["state"] for run in node.service.list()] == ["failed"]
     assert known_baselines(runs(node, tmp_path)) == []
+
+
+def test_a_machine_that_nothing_measures_is_told_before_the_wait(
+    node: LiveNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node.state = "unsupported"
+    with pytest.raises(RunError, match="nothing measures the power of this machine: see wattwatch sources"):
+        measure(node, replace(WANTED, minutes=1440, minute_seconds=60.0))
+    assert node.service.list() == []
+    assert capsys.readouterr().err == ""
 
 
 def test_without_coverage_there_is_none(node: LiveNode) -> None:

@@ -39,6 +39,23 @@ def test_kubernetes_own_are_allowed_for_a_platform_only() -> None:
     assert "k3s" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["k3s", "k3s-server", "kube-proxy", "containerd-shim", "workflow-contro", "ml-pipeline-ui", "pause"]
+)
+def test_kubernetes_own_are_known_by_their_names(name: str) -> None:
+    assert Process(1, name).is_platform
+
+
+@pytest.mark.parametrize("name", ["dexter", "argon2-bench", "weedout", "pipelines-train", "python3", "k3stress"])
+def test_names_that_only_begin_alike_are_not_kubernetes_own(name: str) -> None:
+    assert not Process(1, name, is_in_pod=True).is_platform
+
+
+def test_names_that_anyone_may_have_count_within_a_pod_only() -> None:
+    assert Process(1, "mysqld", is_in_pod=True).is_platform
+    assert not Process(1, "mysqld").is_platform
+
+
 def test_processes_that_are_gone_are_said_to_be() -> None:
     with pytest.raises(NotIdleError, match="live too short to be named"):
         business(QUIET, after(busy=5.0 * CPUS)).check(allows_platform=False)
@@ -69,6 +86,25 @@ def test_proc_is_read(tmp_path: Path) -> None:
     assert found == CpuTimes({SHELL: 5.0}, 120.0, 1050.0)
 
 
+@pytest.mark.parametrize(
+    ("cgroup", "is_in_pod"),
+    [
+        ("0::/kubepods/burstable/pod1f/0a\n", True),
+        ("0::/kubepods.slice/kubepods-pod1f.slice/cri-containerd-0a.scope\n", True),
+        ("0::/system.slice/mariadb.service\n", False),
+        (None, False),
+    ],
+)
+def test_whether_a_process_is_in_a_pod_is_read(tmp_path: Path, cgroup: str | None, *, is_in_pod: bool) -> None:
+    (tmp_path / "stat").write_text("cpu  1 0 0 1 0 0 0 0\n")
+    (tmp_path / "10").mkdir()
+    (tmp_path / "10" / "stat").write_text(f"10 (mysqld) {' '.join(['S', *('0',) * 45])}\n")
+    if cgroup is not None:
+        (tmp_path / "10" / "cgroup").write_text(cgroup)
+    found = [process.is_platform for process in cpu_times(tmp_path).processes]
+    assert found == ([is_in_pod] if cgroup is not None else [])  # without it the process has just ended
+
+
 def test_the_real_proc_knows_this_process() -> None:
     assert os.getpid() in {process.pid for process in cpu_times().processes}
 
@@ -76,3 +112,8 @@ def test_the_real_proc_knows_this_process() -> None:
 def test_where_there_is_no_proc_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotIdleError, match="does not tell what its CPUs do"):
         cpu_times(tmp_path)
+
+
+def test_when_it_was_busy_is_said() -> None:
+    with pytest.raises(NotIdleError, match=r"^not idle in minute 3: 10\.0% of all CPUs are busy"):
+        business(QUIET, after(tool=CPUS)).check(allows_platform=False, when="in minute 3")

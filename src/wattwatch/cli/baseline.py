@@ -18,6 +18,7 @@ from wattwatch.session.baseline import (
     Machine,
     WantedBaseline,
     find_baseline,
+    find_pair,
     governor,
     known_baselines,
     measure_baseline,
@@ -35,6 +36,7 @@ from wattwatch.session.progress import Progress
 from wattwatch.session.runs import Runs
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_node_option = click.option("--node", default="", help="Only of this machine.  [default: any]")
 
 
 @click.group("baseline")
@@ -73,9 +75,7 @@ def measure_command(
             socket = stack.enter_context(open_local_node(os.environ, clock))
         progress = Progress(sys.stderr, quiet=quiet)
         found = measure_baseline(wanted, Client(f"unix:{socket}"), clock, machine, progress)
-    click.echo(
-        json.dumps(baseline_document(found), indent=2) if as_json else "\n".join(baseline_lines(found))
-    )
+    _tell(found, as_json=as_json)
 
 
 def _tell(found: Baseline, *, as_json: bool) -> None:
@@ -98,29 +98,31 @@ def list_command(*, as_json: bool, socket_path: Path | None) -> None:
 
 @command.command("show")
 @click.argument("baseline", default="last")
+@_node_option
 @_json_option
 @socket_option
-def show_command(baseline: str, *, as_json: bool, socket_path: Path | None) -> None:
+def show_command(baseline: str, *, node: str, as_json: bool, socket_path: Path | None) -> None:
     """Show the newest BASELINE of a kind (`bare`, `platform`), `last`, or that of a run.
 
     Example: wattwatch baseline show platform
     """
-    found = find_baseline(Runs(os.environ, SystemClock(), socket_path), baseline)
-    click.echo(
-        json.dumps(baseline_document(found), indent=2) if as_json else "\n".join(baseline_lines(found))
-    )
+    found = find_baseline(Runs(os.environ, SystemClock(), socket_path), baseline, node)
+    _tell(found, as_json=as_json)
 
 
 @command.command("compare")
 @click.argument("one", default="bare")
 @click.argument("other", default="platform")
+@_node_option
 @_json_option
 @socket_option
-def compare_command(one: str, other: str, *, as_json: bool, socket_path: Path | None) -> None:
+def compare_command(one: str, other: str, *, node: str, as_json: bool, socket_path: Path | None) -> None:
     """What OTHER draws more than ONE, in watts and kWh a month: the cost of the platform itself.
 
-    Example: wattwatch baseline compare bare platform
+    Of kinds, the newest two of one machine are taken; two run ids compare any two measurements.
+
+    Example: wattwatch baseline compare bare platform --node pi-1
     """
     runs = Runs(os.environ, SystemClock(), socket_path)
-    found = compare_baselines(find_baseline(runs, one), find_baseline(runs, other))
+    found = compare_baselines(*find_pair(runs, one, other, node))
     click.echo(json.dumps(found.document(), indent=2) if as_json else "\n".join(comparison_lines(found)))

@@ -21,7 +21,7 @@ from wattwatch.runs.labels import BASELINE, GOVERNOR
 from wattwatch.session.cooldown import clock_text
 from wattwatch.session.hold import Hold
 from wattwatch.session.idle import CpuTimes, NotIdleError, business
-from wattwatch.session.measure import wait_for_sources
+from wattwatch.session.measure import measures_power, wait_for_sources
 from wattwatch.session.progress import Progress
 from wattwatch.session.runs import MOST_LISTED, Runs
 
@@ -31,6 +31,8 @@ _LOOK_SECONDS: Final = 5.0
 _MINUTE_SECONDS: Final = 60.0
 _RENEW_SECONDS: Final = 1.0
 _MOST_MINUTES: Final = 24 * 60
+_LAST: Final = "last"
+_NO_POWER: Final = "nothing measures the power of this machine: see wattwatch sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +78,14 @@ def measure_baseline(
     progress.event(f"looking for {wanted.look_seconds:g} s whether this machine is idle")
     first = machine.cpu_times()
     machine.sleep(wanted.look_seconds)
-    allows_platform = kind is BaselineKind.PLATFORM
-    start = machine.cpu_times()
-    business(first, start).check(allows_platform=allows_platform)
-    wait_for_sources(client)
+    business(first, machine.cpu_times()).check(allows_platform=kind is BaselineKind.PLATFORM)
+    sources = wait_for_sources(client)
+    if not any(source["state"] == "up" and measures_power(source) for source in sources):
+        raise RunError(_NO_POWER)
     progress.event(f"measuring idle power ({kind}) for {wanted.minutes} min: leave the machine alone")
     with closing(Hold(client, _opening(kind, machine.governor))) as hold:
         try:
-            _Minutes(wanted, client, hold.run_id, clock, machine).wait(progress)
-            business(start, machine.cpu_times()).check(allows_platform=allows_platform)
+            _Minutes(wanted, kind, client, hold.run_id, clock, machine).wait(progress)
             _check_covered(client.get_json(f"/v1/runs/{hold.run_id}"))
         except (NotIdleError, RunError):
             hold.end({"state": "failed"})
@@ -121,17 +122,22 @@ def _opening(kind: BaselineKind, governor_name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Minutes:
-    """The minutes of a measurement, each an epoch of its run."""
+    """The minutes of a measurement, each an epoch of its run and idle by itself.
+
+    A burst within one of them would be little of the whole, and yet make its mean no idle power.
+    """
 
     wanted: WantedBaseline
+    kind: BaselineKind
     client: Client
     run_id: str
     clock: Clock
     machine: Machine
 
     def wait(self, progress: Progress) -> None:
-        """Let them pass."""
+        """Let them pass; NotIdleError after the first that was not idle."""
         start_seconds, count = self.clock.now().boot_seconds, self.wanted.minutes
+        before = self.machine.cpu_times()
         for minute in range(1, count + 1):
             self._mark({"epoch": minute})
             end_seconds = start_seconds + minute * self.wanted.minute_seconds
@@ -139,6 +145,10 @@ class _Minutes:
                 all_left = clock_text(left + (count - minute) * self.wanted.minute_seconds)
                 progress.show(f"idle baseline · minute {minute}/{count} · {all_left} left")
                 self.machine.sleep(min(left, _RENEW_SECONDS))
+            after = self.machine.cpu_times()
+            is_platform = self.kind is BaselineKind.PLATFORM
+            business(before, after).check(allows_platform=is_platform, when=f"in minute {minute}")
+            before = after
         self._mark({"close": True})
         progress.clear()
 
@@ -150,7 +160,7 @@ def _check_covered(document: dict[str, Any]) -> None:
     node: dict[str, Any] = next(iter(document["nodes"]), {})
     ratio = node.get("covered_ratio")
     if node.get("source") is None or ratio is None:
-        raise RunError("nothing measures the power of this machine: see wattwatch sources")
+        raise RunError(_NO_POWER)
     if ratio < LEAST_COVERED_RATIO:
         raise RunError(
             f"only {ratio:.1%} of the time was covered, {LEAST_COVERED_RATIO:.0%} are needed: "
@@ -169,15 +179,46 @@ def known_baselines(runs: Runs) -> list[Baseline]:
     return sorted(filter(None, found), key=lambda one: one.measured_utc_seconds, reverse=True)
 
 
-def find_baseline(runs: Runs, wanted: str) -> Baseline:
-    """The newest baseline of a kind, or `last`, or that of a run; RunError if there is none."""
-    known = known_baselines(runs)
-    if wanted == "last" or wanted in MEASURED_KINDS:
-        fitting = (one for one in known if wanted in ("last", one.kind))
-        found = next(fitting, None)
+def find_baseline(runs: Runs, wanted: str, node: str = "") -> Baseline:
+    """The newest baseline of a kind, or `last`, or that of a run; RunError if there is none.
+
+    `node` is the only machine whose baselines are looked at; "" is any.
+    """
+    return _candidates(runs, wanted, node)[0]
+
+
+def find_pair(runs: Runs, one: str, other: str, node: str = "") -> tuple[Baseline, Baseline]:
+    """The newest two baselines of one and the same machine; RunError if no machine has both.
+
+    Two run ids are taken as they are: who names both means to compare these, machines or not.
+    """
+    ones, others = _candidates(runs, one, node), _candidates(runs, other, node)
+    if not (_is_kind(one) or _is_kind(other)):
+        return ones[0], others[0]
+    for first in ones:
+        for second in others:
+            if first.node == second.node and first != second:
+                return first, second
+    raise RunError(
+        f"no node has both, {one} and {other}: see wattwatch baseline list; "
+        "two machines are compared by naming two runs"
+    )
+
+
+def _is_kind(wanted: str) -> bool:
+    return wanted == _LAST or wanted in MEASURED_KINDS
+
+
+def _candidates(runs: Runs, wanted: str, node: str) -> list[Baseline]:
+    """At least one, the newest first."""
+    if _is_kind(wanted):
+        known = known_baselines(runs)
+        found = [one for one in known if wanted in (_LAST, one.kind) and node in ("", one.node)]
     else:
-        found = baseline_of(runs.find(wanted))
-    if found is None:
+        of_run = baseline_of(runs.find(wanted))
+        found = [of_run] if of_run is not None and node in ("", of_run.node) else []
+    if not found:
         kind = wanted if wanted in MEASURED_KINDS else "bare"
-        raise RunError(f"no baseline {wanted!r}: wattwatch baseline measure --kind {kind} makes one")
+        at = f" of node {node}" if node else ""
+        raise RunError(f"no baseline {wanted!r}{at}: wattwatch baseline measure --kind {kind} makes one")
     return found

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,19 +12,28 @@ from wattwatch.errors import WattwatchError
 MOST_BUSY_RATIO: Final = 0.05
 """Of all CPUs; DESIGN's measure of an idle minute."""
 
-_PLATFORM_NAMES: Final = (
-    "k3s", "k0s", "microk8s", "kubelet", "kubelite", "containerd", "dockerd", "cri-dockerd", "crio", "conmon",
-    "runc", "kube-", "etcd", "kine", "coredns", "traefik", "metrics-server", "local-path", "flannel",
-    "calico",
-    "cilium", "svclb", "klipper", "pause", "argo", "workflow-contro", "minio", "mysqld", "envoy", "metadata",
-    "persistence_age", "scheduledworkf", "cache-server", "ml-pipeline", "viewer", "pipelines", "istio",
-    "pilot-", "knative", "katib", "kserve", "dex", "cert-manager", "cainjector", "seaweedfs", "weed",
+_PLATFORM_NAMES: Final = frozenset((
+    "k3s", "k0s", "kubelet", "kubelite", "containerd", "dockerd", "cri-dockerd", "crio", "conmon", "runc",
+    "etcd", "kine", "coredns", "traefik", "metrics-server", "flanneld", "pause", "argo", "argoexec",
+    "workflow-contro", "cert-manager", "cainjector", "persistence_age", "scheduledworkfl", "metadata_store_",
+))  # fmt: skip
+_PLATFORM_FAMILIES: Final = (
+    "k3s-", "kube-", "containerd-shim", "calico-", "cilium-", "istio-", "pilot-", "katib-", "knative-",
+    "kserve-", "argo-", "klipper-", "local-path-", "svclb-", "ml-pipeline", "cache-server", "cache_server",
 )  # fmt: skip
-"""How names of Kubernetes' and Kubeflow's own processes begin; the kernel keeps 15 characters of a name."""
+_POD_NAMES: Final = frozenset((
+    "apiserver", "controller", "manager", "webhook", "activator", "autoscaler", "queue", "viewer", "dex",
+    "envoy", "minio", "mysqld", "weed",
+))  # fmt: skip
+"""Names of Kubernetes' and Kubeflow's own processes; the kernel keeps 15 characters of a name.
+
+The last are names that anyone's program may have: they count only within a pod.
+"""
 
 _SHOWN: Final = 5
 _LEAST_SHOWN_RATIO: Final = 0.005  # of one CPU
 _AFTER_NAME: Final = ") "
+_POD: Final = "kubepods"  # in the cgroup of every pod, by either cgroup driver
 _UTIME: Final = 11  # places after the name in /proc/PID/stat (proc(5): fields 14 and 15)
 _STIME: Final = 12
 _IDLE_PLACES: Final = (3, 4)  # idle and iowait of the first line of /proc/stat
@@ -40,11 +49,14 @@ class Process:
 
     pid: int
     name: str
+    is_in_pod: bool = field(default=False, compare=False)  # looked up only for a name that needs it
 
     @property
     def is_platform(self) -> bool:
         """Whether it is one of Kubernetes' or Kubeflow's own, by its name."""
-        return self.name.startswith(_PLATFORM_NAMES)
+        if self.name in _POD_NAMES:
+            return self.is_in_pod
+        return self.name in _PLATFORM_NAMES or self.name.startswith(_PLATFORM_FAMILIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +75,11 @@ class Business:
     shares: Mapping[Process, float]  # of one CPU, the busiest first
     busy_ratio: float  # of all CPUs
 
-    def check(self, *, allows_platform: bool) -> None:
-        """NotIdleError, with the busiest processes, if more than 5 % of all CPUs were busy."""
+    def check(self, *, allows_platform: bool, when: str = "") -> None:
+        """NotIdleError, with the busiest processes, if more than 5 % of all CPUs were busy.
+
+        `when` is for people, such as "in minute 3".
+        """
         allowed = sum(share for process, share in self.shares.items() if process.is_platform)
         cpus = os.cpu_count() or 1
         ratio = self.busy_ratio - (allowed / cpus if allows_platform else 0.0)
@@ -76,7 +91,8 @@ class Business:
             if share >= _LEAST_SHOWN_RATIO and not (allows_platform and process.is_platform)
         ]
         named = ", ".join(culprits[:_SHOWN]) or "processes that live too short to be named"
-        raise NotIdleError(f"not idle: {ratio:.1%} of all CPUs are busy: {named}; stop them, then try again")
+        head = f"not idle {when}".rstrip()
+        raise NotIdleError(f"{head}: {ratio:.1%} of all CPUs are busy: {named}; stop them, then try again")
 
 
 def cpu_times(proc: Path = Path("/proc")) -> CpuTimes:
@@ -97,7 +113,9 @@ def _processes(folders: Iterable[Path], ticks: int) -> Iterable[tuple[Process, f
             head, _, tail = (folder / "stat").read_text("utf-8", "replace").rpartition(_AFTER_NAME)
             fields = tail.split()
             seconds = (int(fields[_UTIME]) + int(fields[_STIME])) / ticks
-            yield Process(int(folder.name), head.partition("(")[2]), seconds
+            name = head.partition("(")[2]
+            is_in_pod = name in _POD_NAMES and _POD in (folder / "cgroup").read_text("utf-8", "replace")
+            yield Process(int(folder.name), name, is_in_pod), seconds
 
 
 def business(before: CpuTimes, after: CpuTimes) -> Business:

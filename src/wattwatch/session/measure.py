@@ -156,8 +156,13 @@ def _json(instant: Instant) -> dict[str, Any]:
     return {"boot_id": instant.boot_id, "boot_seconds": instant.boot_seconds}
 
 
-def wait_for_sources(client: Client, deadline_seconds: float = _FIRST_READING_SECONDS) -> None:
-    """Wait until every source that is up was read, and every power source at all; then warn of those."""
+def wait_for_sources(
+    client: Client, deadline_seconds: float = _FIRST_READING_SECONDS
+) -> Sequence[Mapping[str, Any]]:
+    """Wait until every source that is up was read, and every power source at all; then warn of those.
+
+    What comes back are the sources as `/v1/sources` has them.
+    """
     deadline = time.monotonic() + deadline_seconds
     while True:
         sources = client.get_json("/v1/sources")["sources"]
@@ -169,6 +174,7 @@ def wait_for_sources(client: Client, deadline_seconds: float = _FIRST_READING_SE
         if measures_power(source):
             cause = f" ({source['last_error']})" if source["last_error"] else ""
             say(f"{source['name']}: no reading in {deadline_seconds:g} s{cause}: its energy will be missing")
+    return sources
 
 
 def _is_awaited(source: Mapping[str, Any]) -> bool:
