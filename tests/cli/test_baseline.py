@@ -71,7 +71,7 @@ def test_the_platform_costs_half_a_watt() -> None:
 
 
 @pytest.fixture
-def other_machine(measured: None, tmp_path: Path) -> None:
+def other_machine(tmp_path: Path) -> None:
     """The newest bare baseline is that of another machine, brought over from there."""
     exported = tmp_path / "bare.jsonl"
     runner = CliRunner()
@@ -89,7 +89,7 @@ def other_machine(measured: None, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.usefixtures("other_machine")
+@pytest.mark.usefixtures("measured", "other_machine")
 def test_the_newest_two_of_one_machine_are_compared() -> None:
     found = json.loads(said("compare", "--json"))
     assert [found[one]["run_id"] for one in ("one", "other")] == ["bare1", "platform1"]
@@ -98,7 +98,7 @@ def test_the_newest_two_of_one_machine_are_compared() -> None:
     assert json.loads(said("compare", "bare2", "bare1", "--json"))["warnings"]  # two machines, if one insists
 
 
-@pytest.mark.usefixtures("other_machine")
+@pytest.mark.usefixtures("measured", "other_machine")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

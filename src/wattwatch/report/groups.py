@@ -19,7 +19,7 @@ from wattwatch.report.stats.uncertainty import (
     power_class,
 )
 from wattwatch.report.study import MEASURES, Group, Measured, Repetition
-from wattwatch.report.words import number
+from wattwatch.report.words import covered_seconds, number
 from wattwatch.runs.run import UNTAGGED
 
 PHASE_MEASURES: Final = ("energy_joules", "duration_seconds", "mean_power_watts")
@@ -94,12 +94,8 @@ def _node_runs(nodes: Sequence[Document]) -> Iterator[_NodeRuns]:
         gain, offset = (meter.gain_ratio, meter.offset_watts) if meter else (None, None)
         measured = Measured(name, source, model, scope, quality, covered, gain, offset)
         joules = [value for node in of_source if (value := number(node, "energy_joules")) is not None]
-        seconds = fmean(_covered_seconds(node) for node in of_source)
+        seconds = fmean(covered_seconds(node) for node in of_source)
         yield _NodeRuns(measured, fmean(joules) if joules else None, seconds)
-
-
-def _covered_seconds(node: Document) -> float:
-    return (number(node, "sampled_seconds") or 0.0) + (number(node, "recovered_seconds") or 0.0)
 
 
 def _uncertainty(
@@ -131,7 +127,7 @@ def _net_uncertainty(counted: Sequence[Repetition], documents: Sequence[Document
     metered = [
         MeteredEnergy(
             fmean(number(node, "net_energy_joules") or 0.0 for node in nodes),
-            fmean(map(_covered_seconds, nodes)),
+            fmean(map(covered_seconds, nodes)),
             power_class(model),
         )
         for (_, model), nodes in by_node.items()
@@ -156,7 +152,7 @@ def _baseline_doubt(by_node: Iterable[Sequence[Document]]) -> float | None:
         known = [watts for watts in doubts if watts is not None]
         if len(known) < len(doubts):
             return None
-        squares.append((max(known) * fmean(map(_covered_seconds, nodes))) ** 2)
+        squares.append((max(known) * fmean(map(covered_seconds, nodes))) ** 2)
     return sqrt(sum(squares))
 
 

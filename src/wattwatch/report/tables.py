@@ -14,6 +14,7 @@ from wattwatch.report.words import (
     energy_text,
     joules_text,
     kelvin_text,
+    net_text,
     number,
     parts_text,
     percent_text,
@@ -54,7 +55,7 @@ _FIGURES: Final[tuple[tuple[str, tuple[tuple[str, Cell], ...]], ...]] = (
         ("peak power", _of("peak_power_watts", watts_text)),
         ("time", _time),
         ("idle baseline", baseline_text),
-        ("energy above idle (net)", _of("net_energy_joules", joules_text)),
+        ("energy above idle (net)", net_text),
     )),
     ("Coverage", (
         ("covered", _of("covered_ratio", percent_text)),

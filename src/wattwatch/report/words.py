@@ -12,6 +12,7 @@ UNKNOWN: Final = "unknown"
 _SCALES: Final = ((1e6, "MJ"), (1e3, "kJ"), (1.0, "J"))
 _THREE_DIGITS_BELOW: Final = 10
 _LEAST_SHARE_OF_UNIT: Final = 0.1
+_COVERAGE_FACTOR: Final = 2  # of an expanded uncertainty: about 95 %
 _SIZES: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
@@ -81,6 +82,23 @@ def energy_text(node: Document) -> str:
         return UNKNOWN
     bound = "≥ " if is_lower_bound(node) else ""
     return f"{bound}{text_from_joules(joules)} ± {_doubt_text(joules, doubt)}"
+
+
+def net_text(node: Document) -> str:
+    """Net energy and its doubt: that of the energy, and idle power's (k = 2) over the covered time."""
+    joules, doubt = number(node, "net_energy_joules"), doubt_joules(node)
+    if joules is None:
+        return UNKNOWN
+    uncertainty_watts = number(node.get("baseline") or {}, "uncertainty_watts")
+    if doubt is not None and uncertainty_watts is not None:
+        doubt += _COVERAGE_FACTOR * uncertainty_watts * covered_seconds(node)
+    known = None if uncertainty_watts is None else doubt
+    return f"{text_from_joules(joules)} ± {_doubt_text(joules, known)}"
+
+
+def covered_seconds(node: Document) -> float:
+    """Time that its energy is known of: sampled, and recovered from the meter's count."""
+    return (number(node, "sampled_seconds") or 0.0) + (number(node, "recovered_seconds") or 0.0)
 
 
 def parts_text(node: Document) -> str:

@@ -165,7 +165,7 @@ def wait_for_sources(
     """
     deadline = time.monotonic() + deadline_seconds
     while True:
-        sources = client.get_json("/v1/sources")["sources"]
+        sources: list[dict[str, Any]] = client.get_json("/v1/sources")["sources"]
         awaited = [source for source in sources if _is_awaited(source)]
         if not awaited or time.monotonic() > deadline:
             break

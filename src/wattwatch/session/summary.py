@@ -7,6 +7,7 @@ from wattwatch.report.words import (
     Document,
     bytes_text,
     energy_text,
+    net_text,
     parts_text,
     run_title,
     state_text,
@@ -78,9 +79,9 @@ def _run_row(document: Document) -> tuple[str, ...]:
 
 def _node_lines(node: Document, document: Document) -> Iterator[tuple[str, str]]:
     yield "energy", f"{energy_text(node)}{_origin(node)}"
-    if (net_joules := node["net_energy_joules"]) is not None:
+    if node["net_energy_joules"] is not None:
         idle = node["baseline"]
-        yield "net", f"{text_from_joules(net_joules)} above idle {watts_text(idle['watts'])} ({idle['kind']})"
+        yield "net", f"{net_text(node)} above idle {watts_text(idle['watts'])} ({idle['kind']})"
     if parts := parts_text(node):
         yield "parts", parts
     if node["mean_power_watts"] is not None:
