@@ -131,8 +131,9 @@ def _new_import(wanted: WantedImport, readers: Sequence[LogReader]) -> NewImport
 
 def _reader(path: Path, wanted: WantedImport, reckoning: Reckoning) -> LogReader:
     log = open_log(path, DELIMITERS.get(wanted.delimiter, ""))
+    head = log.head()
     try:
-        layout = layout_of(log.head(), wanted.format, wanted.mapping)
+        layout = layout_of(head, wanted.format, wanted.mapping)
     except ImportRefused as error:
         raise ImportRefused(f"{path}: {error}") from error
     return LogReader(log, layout, reckoning)
